@@ -94,8 +94,8 @@ def missing_and_unreadable_items_have_one_end(folder: Path) -> None:
     model.save()
 
 
-@UNHARMED.does_no_harm
-def the_return_is_a_process_of_its_own(folder: Path) -> None:
+def _call_the_return(folder: Path, passes: str) -> Model:
+    """Make the phase of the return a process that it calls, with these attributes for what is passed on."""
     model = Model(folder)
     phase = model.one("Phase_Return")
     [diagram] = model.root.xpath('//bpmndi:BPMNDiagram[*/@bpmnElement="Phase_Return"]', namespaces=NS)
@@ -112,15 +112,24 @@ def the_return_is_a_process_of_its_own(folder: Path) -> None:
     # what is left of the phase, its name and its flows, becomes the call
     phase.tag = f"{BPMN}callActivity"
     model.extensions("Phase_Return").append(
-        model.make(
-            '<zeebe:calledElement processId="return-handling" propagateAllChildVariables="false"'
-            ' propagateAllParentVariables="false" bindingType="deployment" />'
-        )
+        model.make(f'<zeebe:calledElement processId="return-handling" {passes} bindingType="deployment" />')
     )
+    return model
+
+
+@UNHARMED.does_no_harm
+def the_return_is_a_process_of_its_own(folder: Path) -> None:
+    model = _call_the_return(folder, 'propagateAllChildVariables="false" propagateAllParentVariables="false"')
     for given, value in (("applicationId", "=applicationId"), ("handOverId", "=handOverId"), ("decision", "=null")):
         model.mapping("Phase_Return", "input", given, value)
     model.mapping("Phase_Return", "output", "decision", "=decision")
     model.save()
+
+
+@UNHARMED.does_no_harm
+def the_return_is_called_with_all_variables_both_ways(folder: Path) -> None:
+    """So the Modeler draws a call of which nobody says anything else."""
+    _call_the_return(folder, "").save()
 
 
 @UNHARMED.does_no_harm

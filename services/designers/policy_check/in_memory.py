@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from services.designers.policy_check import step_findings
@@ -13,7 +13,15 @@ from services.designers.policy_check.alike_marks import alike
 from services.designers.policy_check.case import APPLICATION, Case, LiveOf, OpenReview, Register
 from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.live_variables import Uses, names_in_decisions, names_of, numbers_in
+from services.designers.policy_check.live_variables import (
+    ALL,
+    Uses,
+    all_names,
+    called_from,
+    names_in_decisions,
+    names_of,
+    numbers_in,
+)
 from services.designers.policy_check.moves import JOB, OPENS_REVIEW, TIMER, Move, PossibleMoves
 from services.designers.policy_check.overlapping_flows import Gateway, WatchedExclusiveGateway
 from services.designers.policy_check.rules import Rules
@@ -162,7 +170,18 @@ class Simulation:
         in_decisions = frozenset[str]().union(*map(names_in_decisions, decisions))
         if not required and self.reduces:
             in_decisions = names_that_matter(decisions, self.world.known_values())
-        return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS))
+
+        @cache
+        def called_reads(process_id: str) -> frozenset[str]:
+            called = called_from(process_id, self.processes.values())
+            if not called:
+                return frozenset({ALL})
+            elements = [element for process in called for element in process.elements.values()]
+            of_jobs = (reads("*" if e.job.type.compiled else e.job.type.text) for e in elements if e.job is not None)
+            asks_a_table = any(element.element_type == ElementType.BUSINESS_RULE_TASK for element in elements)
+            return all_names(called).union(*of_jobs, in_decisions if asks_a_table else ())
+
+        return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS), called_reads)
 
     def start(self, empty: Case | None = None, beginning: Beginning | None = None) -> Applied:
         """Begin a case, with the message that the portal sends: without ``beginning``, the first that there is.

@@ -5,12 +5,12 @@ scope, and what might be read is read.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode
-from services.engine.model.bpmn import SCOPES, Element, ElementType, Process
+from services.engine.model.bpmn import SCOPES, CallTarget, Element, ElementType, Process
 from services.engine.model.expression import Expression
 from services.engine.state.instances import ElementInstance, ProcessInstance
 
@@ -27,15 +27,17 @@ _TEXT = re.compile(r"<(?:\w+:)?text>(.*?)</(?:\w+:)?text>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Uses:
-    """What the analysis cannot see in the process: what a job reads and gives, a decision reads, the caller reads.
+    """What the analysis cannot see in the process: what jobs read and give, what decisions, caller and called read.
 
-    ``job_reads("*")`` is what a job reads whose type is computed.
+    ``job_reads("*")`` is what a job reads whose type is computed. ``called_reads`` says what a process, by its id, may
+    read of the variables that it is called with.
     """
 
     job_reads: Callable[[str], Names]
     job_gives: Callable[[str], Names]
     decision_reads: Names
     after_end: Names = NONE
+    called_reads: Callable[[str], Names] = lambda _: frozenset({ALL})
 
 
 def names_of(expression: Expression | None) -> Names:
@@ -300,7 +302,7 @@ class LiveVariables:
             if element.element_type == ElementType.BUSINESS_RULE_TASK:
                 read |= self._uses.decision_reads
             elif element.called.all_parent_variables:
-                read.add(ALL)
+                read |= self._uses.called_reads(element.called.id.text)
         return read
 
     def _events_around(self, element: Element) -> list[str]:
@@ -320,19 +322,41 @@ class LiveVariables:
 
 def reads_of_caller(caller: Element, live: LiveVariables) -> Names:
     """Return the variables of a called process that its caller reads at the end."""
-    if caller.called is not None and caller.called.all_child_variables and caller.outputs is None:
+    passes_all_on = caller.called is not None and caller.called.all_child_variables and caller.outputs is None
+    if passes_all_on and (live.is_everything or caller.loop is not None):
         return frozenset({ALL})
     return live.given_to_caller(caller)
 
 
-def all_names(processes: Iterable[Process]) -> Names:
-    """Return every name that an expression of these processes may read."""
+def all_names(processes: Collection[Process]) -> Names:
+    """Return every name that an expression of these processes may read.
+
+    That is ``ALL`` where one of them passes all its variables on to a process that is none of them.
+    """
     found: set[str] = set()
+    known = {process.id for process in processes}
     for process in processes:
-        for element in process.elements.values():
-            called = element.called
-            if called is not None and element.element_type == ElementType.CALL_ACTIVITY and called.all_parent_variables:
-                found.add(ALL)
+        if any(target.all_parent_variables and target.id.text not in known for target in _calls(process)):
+            found.add(ALL)
         for part in _parts(process):
             found |= names_of(part)
     return frozenset(found)
+
+
+def called_from(process_id: str, processes: Collection[Process]) -> list[Process]:
+    """Return the processes of this id, and all that they call, and those call."""
+    found: list[Process] = []
+    waiting = [process_id]
+    while waiting:
+        called = waiting.pop()
+        for process in processes:
+            if process.id == called and process not in found:
+                found.append(process)
+                waiting += [target.id.text for target in _calls(process)]
+    return found
+
+
+def _calls(process: Process) -> Iterator[CallTarget]:
+    for element in process.elements.values():
+        if element.element_type == ElementType.CALL_ACTIVITY and element.called is not None:
+            yield element.called

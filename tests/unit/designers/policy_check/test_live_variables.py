@@ -2,13 +2,20 @@
 
 import pytest
 
-from services.designers.policy_check.live_variables import LiveVariables, Uses
+from services.designers.policy_check.live_variables import (
+    ALL,
+    LiveVariables,
+    Uses,
+    all_names,
+    called_from,
+    reads_of_caller,
+)
+from services.engine.model.bpmn import Process
 from services.engine.model.parse import parse_bpmn
 
 HEAD = (
     '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"'
     ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0">'
-    '<bpmn:process id="p" isExecutable="true">'
 )
 SETS = '<zeebe:output source="=done" target="x" />'
 ENDS = '<bpmn:endEvent id="{id}"><bpmn:incoming>{flow}</bpmn:incoming></bpmn:endEvent>'
@@ -31,10 +38,25 @@ def _flow(source: str, target: str, condition: str = "") -> str:
     return f'<bpmn:sequenceFlow id="{source}-{target}" {ends}>{text}</bpmn:sequenceFlow>'
 
 
-def _live(inside: str, *, of_scope: str = "") -> LiveVariables:
-    """Return the live variables of a process that asks for x after a subprocess."""
+def _call(process: str) -> str:
+    """A call with what the Modeler sets: all variables go there and come back."""
+    called = f'<zeebe:calledElement processId="{process}" />'
+    return (
+        f'<bpmn:callActivity id="calls"><bpmn:extensionElements>{called}</bpmn:extensionElements></bpmn:callActivity>'
+    )
+
+
+def _process(identity: str, *parts: str) -> Process:
+    inside = f'<bpmn:process id="{identity}" isExecutable="true">{"".join(parts)}</bpmn:process>'
+    [process] = parse_bpmn(f"{HEAD}{inside}</bpmn:definitions>".encode(), deployed=True)
+    return process
+
+
+def _asking_for_x(inside: str, of_scope: str = "") -> Process:
+    """Return a process that asks for x after a subprocess."""
     mapped = f"<bpmn:extensionElements><zeebe:ioMapping>{of_scope}</zeebe:ioMapping></bpmn:extensionElements>"
-    parts = [
+    return _process(
+        "p",
         '<bpmn:startEvent id="start" />',
         _task("first"),
         f'<bpmn:subProcess id="scope">{mapped if of_scope else ""}',
@@ -43,10 +65,17 @@ def _live(inside: str, *, of_scope: str = "") -> LiveVariables:
         '<bpmn:endEvent id="one" /><bpmn:endEvent id="other" />',
         _flow("start", "first") + _flow("first", "scope") + _flow("scope", "asks"),
         _flow("asks", "one", "x = 1") + _flow("asks", "other", "x != 1"),
-    ]
-    [process] = parse_bpmn(f"{HEAD}{''.join(parts)}</bpmn:process></bpmn:definitions>".encode(), deployed=True)
+    )
+
+
+def _live(inside: str, *, of_scope: str = "") -> LiveVariables:
+    return _live_in(_asking_for_x(inside, of_scope))
+
+
+def _live_in(process: Process) -> LiveVariables:
     nothing = frozenset[str]()
-    return LiveVariables(process, Uses(lambda _: nothing, lambda _: nothing, nothing))
+    uses = Uses(lambda _: nothing, lambda _: nothing, nothing, called_reads=lambda called: frozenset({f"of {called}"}))
+    return LiveVariables(process, uses)
 
 
 def test_what_every_path_inside_a_subprocess_sets_before_its_end_does_not_matter_before() -> None:
@@ -127,3 +156,26 @@ def test_what_a_loop_collects_matters_before_it_where_a_boundary_event_leaves_it
     live = _live(_loop("[1]") + timer + _flow("inner", "each") + _flow("late", "left"))
 
     assert "x" in live.before["scope"]
+
+
+def test_a_call_that_passes_all_on_reads_what_the_called_process_does() -> None:
+    process = _asking_for_x(_call("translation") + _flow("inner", "calls"))
+
+    live = _live_in(process)
+
+    assert live.before["scope"] == {"of translation", "x"}  # what it gives may leave x as it is
+    assert reads_of_caller(process.elements["calls"], live) == {"x"}
+
+
+def test_a_process_reads_what_those_that_it_calls_read() -> None:
+    ends = '<bpmn:startEvent id="start" /><bpmn:exclusiveGateway id="asks" /><bpmn:endEvent id="end" />'
+    ways = _flow("start", "calls") + _flow("calls", "asks")
+    processes = [
+        _process(name, ends, _call(called), ways, _flow("asks", "end", f"y{name}"))
+        for name, called in (("a", "b"), ("b", "a"), ("c", "unknown"))
+    ]
+
+    assert [process.id for process in called_from("a", processes)] == ["a", "b"]
+    assert all_names(called_from("a", processes)) == {"ya", "yb"}
+    assert all_names(called_from("c", processes)) == {"yc", ALL}
+    assert called_from("unknown", processes) == []
