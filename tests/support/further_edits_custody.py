@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, gateway, task, timer_event
+from edited_models import Model, declare_worker, gateway, task, timer_event
 
 CUSTODY = Edits()
 
@@ -74,6 +74,20 @@ def the_backup_is_made_beside_the_hand_over(folder: Path) -> None:
     model.flow("Flow_ToBackup", "Gateway_BackUpMeanwhile", "Gateway_BackupNeeded")
     model.end("Phase_Custody", "Event_BackupEnded")
     model.flow("Flow_BackupEnded", "Gateway_BackupDone", "Event_BackupEnded")
+    model.save()
+
+
+@CUSTODY.breaks("backup-first")
+def a_job_of_ones_own_beside_the_retrieval_says_whether_there_is_a_backup(folder: Path) -> None:
+    """What it says is read by the other branch alone."""
+    declare_worker(folder, "look-for-space", {"space": ["little", "enough"]})
+    says = '<zeebe:output source="=if space = &quot;little&quot; then false else backupNeeded" target="backupNeeded" />'
+    model = Model(folder)
+    model.insert("Flow_Released", gateway("Gateway_LookMeanwhile", "parallel"), "Flow_ToItems")
+    model.add("Phase_Retrieval", task("Task_LookForSpace", "look-for-space", says))
+    model.flow("Flow_ToSpace", "Gateway_LookMeanwhile", "Task_LookForSpace")
+    model.end("Phase_Retrieval", "Event_SpaceKnown")
+    model.flow("Flow_SpaceKnown", "Task_LookForSpace", "Event_SpaceKnown")
     model.save()
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from services.designers.policy_check.side_by_side import side_by_side
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode
 from services.engine.model.bpmn import SCOPES, CallTarget, Element, ElementType, Process
@@ -74,18 +75,22 @@ def _parts(process: Process) -> Iterator[Expression]:
 def other_parts(process: Process) -> Iterator[Expression]:
     """Yield every expression of a process but the mappings."""
     for element in process.elements.values():
-        parts: list[Expression | None] = [flow.condition for flow in element.outgoing]
-        if element.event is not None:
-            parts += [element.event.name, element.event.key, element.event.timer, element.event.code]
-        if element.loop is not None:
-            parts += [element.loop.collection, element.loop.condition, element.loop.output_element]
-        if element.job is not None:
-            parts += [element.job.type, element.job.retries, *(value for _, value in element.job.headers)]
-        if element.script is not None:
-            parts.append(element.script.expression)
-        if element.called is not None:
-            parts.append(element.called.id)
-        yield from (part for part in parts if part is not None)
+        yield from _other_parts_of(element)
+
+
+def _other_parts_of(element: Element) -> Iterator[Expression]:
+    parts: list[Expression | None] = [flow.condition for flow in element.outgoing]
+    if element.event is not None:
+        parts += [element.event.name, element.event.key, element.event.timer, element.event.code]
+    if element.loop is not None:
+        parts += [element.loop.collection, element.loop.condition, element.loop.output_element]
+    if element.job is not None:
+        parts += [element.job.type, element.job.retries, *(value for _, value in element.job.headers)]
+    if element.script is not None:
+        parts.append(element.script.expression)
+    if element.called is not None:
+        parts.append(element.called.id)
+    yield from (part for part in parts if part is not None)
 
 
 def _targets(expression: Expression | None) -> dict[str, Names]:
@@ -120,6 +125,7 @@ class LiveVariables:
         self._inside: dict[str, list[Element]] = {}
         for element in process.elements.values():
             self._inside.setdefault(element.scope, []).append(element)
+        self._beside = self._read_beside()
         self._jumps = {element.id: self._events_around(element) for element in process.elements.values()}
         self._flow_targets = {flow.id: flow.target for e in process.elements.values() for flow in e.outgoing}
         self.before: dict[str, Names] = dict.fromkeys(process.elements, NONE)
@@ -173,12 +179,25 @@ class LiveVariables:
         after = self._after(element)
         read = self.during[element_id] | self._completion_reads(element, after)
         if element.outputs is None:
-            read |= after  # also what it always sets: which of its values it sets is what matters after it
+            # also what it always sets: which of its values it sets is what matters after it
+            read |= after | self._beside[element_id]
         return frozenset(name for name in names if self.is_everything or name in read)
 
     def given_to_caller(self, caller: Element) -> Names:
         """Return what the completion of a call activity reads of the called process."""
-        return self._completion_reads(caller, self._after(caller)) | self.during[caller.id]
+        read = self._completion_reads(caller, self._after(caller)) | self.during[caller.id]
+        return read | self._beside[caller.id] if caller.outputs is None else read
+
+    def _read_beside(self) -> dict[str, Names]:
+        """Return of each element the names that are read by what can be active beside it."""
+        read = {element.id: self._reads(element) for element in self._process.elements.values()}
+        beside = side_by_side(self._process)
+        return {identity: NONE.union(*(read[other] for other in others)) for identity, others in beside.items()}
+
+    def _reads(self, element: Element) -> Names:
+        """Return every name that an element reads, whenever it does."""
+        parts = [part for part in (element.inputs, element.outputs) if part is not None]
+        return NONE.union(self._read_on_entry(element), *map(names_of, (*parts, *_other_parts_of(element))))
 
     def _solve(self) -> None:
         order = list(reversed(self._process.elements.values()))
@@ -243,7 +262,7 @@ class LiveVariables:
         """Return what the completion of an element reads: its output mapping, the loop's output."""
         read: set[str] = set()
         for name, sources in _targets(element.outputs).items():
-            if name in after or ALL in after:
+            if {name, ALL} & (after | self._beside[element.id]):
                 read |= sources
         if element.loop is not None:
             loop = element.loop

@@ -10,6 +10,7 @@ from services.designers.policy_check.live_variables import (
     called_from,
     reads_of_caller,
 )
+from services.designers.policy_check.side_by_side import side_by_side
 from services.engine.model.bpmn import Process
 from services.engine.model.parse import parse_bpmn
 
@@ -179,3 +180,54 @@ def test_a_process_reads_what_those_that_it_calls_read() -> None:
     assert all_names(called_from("a", processes)) == {"ya", "yb"}
     assert all_names(called_from("c", processes)) == {"yc", ALL}
     assert called_from("unknown", processes) == []
+
+
+def _forked(after_gives: str) -> Process:
+    """Return a process with two branches: one gives x, the other one asks for it."""
+    return _process(
+        "p",
+        '<bpmn:startEvent id="start" /><bpmn:parallelGateway id="fork" />',
+        _task("gives") + _task("maps", '<zeebe:output source="=y" target="x" />') + _task("waits"),
+        '<bpmn:exclusiveGateway id="asks" /><bpmn:endEvent id="end" /><bpmn:endEvent id="other" />',
+        '<bpmn:parallelGateway id="join" />' + _task("last") + '<bpmn:endEvent id="over" />',
+        _flow("start", "fork") + _flow("fork", "gives") + _flow("fork", "waits"),
+        _flow("gives", "maps") + _flow("maps", after_gives) + _flow("waits", "asks"),
+        _flow("asks", "other", "x = 1") + _flow("asks", "join", "x != 1"),
+        _flow("join", "last") + _flow("last", "over"),
+    )
+
+
+def test_what_one_branch_gives_matters_where_the_other_one_reads_it() -> None:
+    live = _live_in(_forked("end"))
+
+    assert live.given("gives", ["x", "y", "z"]) == {"x", "y"}  # y, because x is made of it
+    assert live.given("waits", ["x", "z"]) == {"x"}
+    assert live.given("last", ["x"]) == frozenset()
+
+
+def test_branches_are_beside_each_other_up_to_the_gateway_that_waits_for_both() -> None:
+    beside = side_by_side(_forked("join"))
+
+    assert beside["gives"] == {"waits", "asks", "other"}
+    assert beside["asks"] == {"gives", "maps"}
+    assert beside["join"] == beside["last"] == frozenset()
+    assert "last" in side_by_side(_forked("end"))["maps"]  # nothing waits for both
+
+
+def test_what_a_reminder_begins_is_beside_what_it_stands_at_and_what_follows() -> None:
+    reminder = (
+        '<bpmn:boundaryEvent id="due" attachedToRef="works" cancelActivity="{cancels}"><bpmn:timerEventDefinition>'
+        '<bpmn:timeCycle xsi:type="bpmn:tFormalExpression">R/PT1H</bpmn:timeCycle>'
+        '</bpmn:timerEventDefinition></bpmn:boundaryEvent><bpmn:endEvent id="reminded" />'
+    )
+    flows = _flow("inner", "works") + _flow("due", "reminds") + _flow("reminds", "reminded") + _flow("works", "next")
+    inside = _task("works") + _task("reminds") + _task("next") + flows
+
+    beside = side_by_side(_asking_for_x(inside + reminder.format(cancels="false")))
+
+    assert beside["reminds"] == {"works", "due", "reminds", "reminded", "next"}
+    assert beside["works"] == {"due", "reminds", "reminded"}
+    cancelled = side_by_side(
+        _asking_for_x(inside + reminder.format(cancels="true").replace("timeCycle", "timeDuration").replace("R/", ""))
+    )
+    assert cancelled["reminds"] == frozenset()
