@@ -227,7 +227,8 @@ class Explorer:
         )
         self._timed = [rule for rule in rules.rules if rule.timing is not None]
         self._timed_by_head: dict[tuple[str, str, str], list[Rule]] = {}
-        self._read = all_names(simulation.processes.values())
+        compared = frozenset(name for rule in rules.rules for pattern in rule.patterns for name in pattern.variables)
+        self._read = all_names(simulation.processes.values()) | compared
         self._seen: dict[tuple[Canonical, tuple[int, ...]], int] = {}
         self._joint: list[tuple[int, ...]] = []
         """Of each state, the states of all monitors, where they belong to it."""

@@ -52,15 +52,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _walk(process: Process, folder: Path, *, reduces: bool) -> Walk:
+    world = _Any(folder, process.choices)
+    return _walk_in(world, diagram(process), folder, {"k": "1", **process.choices}, reduces=reduces)
+
+
+def _walk_in(world: World, model: bytes, folder: Path, variables: dict[str, Any], *, reduces: bool) -> Walk:
     rules = Rules(rule_file.read(folder / rule_file.NAME), ["item-1"])
-    variables = {"k": "1", **process.choices}
 
     def begin(execution: Any) -> Any:
         return instances.create(execution, instances.find_definition(execution, 0, "p", -1), dict(variables))
 
     simulation = Simulation(
-        [Resource("p.bpmn", diagram(process))],
-        _Any(folder, process.choices),
+        [Resource("p.bpmn", model)],
+        world,
         rules,
         reduces=reduces,
         begins=partial(begin),
@@ -85,3 +89,45 @@ def test_a_reduced_walk_finds_what_the_whole_one_finds(process: Process, folder:
     assert set(reduced.broken) == set(whole.broken)
     assert reduced.happened == whole.happened
     assert len(reduced.parents) <= len(whole.parents)
+
+
+class _GivesGrade(World):
+    """A job that always gives the same, which no expression reads, but a rule does."""
+
+    def outcomes(self, job_type: str) -> Any:
+        return [{"grade": 1}] if job_type == "grades" else [{}]
+
+
+_GRADE_FIRST = """
+rules:
+  - {id: graded, requirements: R1, zh: 先评级, en: graded first, never: "job uses starts where grade = null"}
+"""
+_SIDE_BY_SIDE = """<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+    xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="own"><bpmn:process id="p" isExecutable="true">
+  <bpmn:startEvent id="start" /><bpmn:parallelGateway id="fork" /><bpmn:endEvent id="end" />
+  <bpmn:serviceTask id="Grades"><bpmn:extensionElements><zeebe:taskDefinition type="grades" /></bpmn:extensionElements>
+  </bpmn:serviceTask>
+  <bpmn:serviceTask id="Before"><bpmn:extensionElements><zeebe:taskDefinition type="before" /></bpmn:extensionElements>
+  </bpmn:serviceTask>
+  <bpmn:serviceTask id="Uses"><bpmn:extensionElements><zeebe:taskDefinition type="uses" /></bpmn:extensionElements>
+  </bpmn:serviceTask>
+  <bpmn:serviceTask id="First"><bpmn:extensionElements><zeebe:taskDefinition type="first" /></bpmn:extensionElements>
+  </bpmn:serviceTask>
+  <bpmn:sequenceFlow id="f0" sourceRef="start" targetRef="First" />
+  <bpmn:sequenceFlow id="f1" sourceRef="First" targetRef="fork" />
+  <bpmn:sequenceFlow id="f2" sourceRef="fork" targetRef="Grades" />
+  <bpmn:sequenceFlow id="f3" sourceRef="fork" targetRef="Before" />
+  <bpmn:sequenceFlow id="f4" sourceRef="Before" targetRef="Uses" />
+  <bpmn:sequenceFlow id="f5" sourceRef="Grades" targetRef="end" />
+  <bpmn:sequenceFlow id="f6" sourceRef="Uses" targetRef="end" />
+</bpmn:process></bpmn:definitions>"""
+
+
+@pytest.mark.parametrize("reduces", [False, True])
+def test_a_job_that_gives_what_a_rule_asks_for_is_not_run_ahead(reduces: bool, tmp_path: Path) -> None:
+    (tmp_path / rule_file.NAME).write_text(_GRADE_FIRST, encoding="utf-8")
+    world = _GivesGrade(tmp_path, [], {}, 1)
+
+    walk = _walk_in(world, _SIDE_BY_SIDE.encode(), tmp_path, {"k": "1"}, reduces=reduces)
+
+    assert [broken.rule.id for broken in walk.broken.values() if broken.rule is not None] == ["graded"]
