@@ -91,6 +91,8 @@ POOLS: dict[str, tuple[Any, ...]] = {
     "maxUseDays": (1, 15, 30, 10_000),
     "usePeriodDays": (1, 15, 10_000),
     "round": (0, 1, 2, 99),
+    "dueAt": (None, "2031-03-01T00:00:00Z", "2031-03-18T12:00:00Z", "2099-12-31T00:00:00Z"),
+    "gracePeriod": (None, "P3D", "P3650D"),
 }
 
 
