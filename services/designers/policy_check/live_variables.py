@@ -355,7 +355,7 @@ def all_names(processes: Collection[Process]) -> Names:
     found: set[str] = set()
     known = {process.id for process in processes}
     for process in processes:
-        if any(target.all_parent_variables and target.id.text not in known for target in _calls(process)):
+        if any(target.all_parent_variables and target.id.text not in known for target in calls(process)):
             found.add(ALL)
         for part in _parts(process):
             found |= names_of(part)
@@ -371,11 +371,12 @@ def called_from(process_id: str, processes: Collection[Process]) -> list[Process
         for process in processes:
             if process.id == called and process not in found:
                 found.append(process)
-                waiting += [target.id.text for target in _calls(process)]
+                waiting += [target.id.text for target in calls(process)]
     return found
 
 
-def _calls(process: Process) -> Iterator[CallTarget]:
+def calls(process: Process) -> Iterator[CallTarget]:
+    """Yield what the call activities of a process call."""
     for element in process.elements.values():
         if element.element_type == ElementType.CALL_ACTIVITY and element.called is not None:
             yield element.called

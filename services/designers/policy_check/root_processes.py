@@ -7,6 +7,7 @@ what the portal sends does. So each adds its own states, and none multiplies tho
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.designers.policy_check.live_variables import calls
 from services.domain.process.messages import APPLICATION_SUBMITTED
 from services.engine.errors import InvalidModel
 from services.engine.model.bpmn import Element, ElementType, Process
@@ -43,7 +44,7 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
     except (InvalidModel, LookupError):
         return []  # the deployment says why
     processes = [process for of_file in drawn.values() for process in of_file]
-    called = {element.called.id.text for process in processes for element in _calls(process) if element.called}
+    called = {target.id.text for process in processes for target in calls(process)}
     needs = _Needs(drawn, tables)
     found = []
     for process in processes:
@@ -110,10 +111,6 @@ class _Needs:
 
 def _is_table(resource: Resource) -> bool:
     return resource.name.endswith(".dmn")
-
-
-def _calls(process: Process) -> Iterator[Element]:
-    return (e for e in process.elements.values() if e.element_type == ElementType.CALL_ACTIVITY)
 
 
 def _start_messages(process: Process) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Find which elements of a process can be active beside which: what one sets there, the other may read.
 
 It errs towards more: what a fork's ways reach is beside each other up to the gateway that waits for all of them.
+``lint.concurrency`` moves tokens instead, and tells of what waits alone: gateways, which read, are passed there.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -55,14 +56,13 @@ class _SideBySide:
         """Return the gateways that wait for all these ways, each by flows of its own."""
         everywhere = set.intersection(*(self._reached([target]) for target in targets))
         found: set[str] = set()
-        for identity in everywhere:
+        for identity in everywhere - set(targets):
             element = self._elements[identity]
-            if element.element_type not in _WAITS or len(element.incoming) < len(targets):
-                continue
-            ways = [self._reached([target], {identity}) | {target} for target in targets]
-            by = [{flow.id for flow in element.incoming if flow.source in way} for way in ways]
-            if sum(map(len, by)) == len(set().union(*by)) and (identity not in targets):
-                found.add(identity)
+            if element.element_type in _WAITS:
+                ways = [self._reached([target], {identity}) for target in targets]
+                by = [{flow.id for flow in element.incoming if flow.source in way} for way in ways]
+                if sum(map(len, by)) == len(set().union(*by)):
+                    found.add(identity)
         return found
 
     def _reached(self, starts: Iterable[str], stops: Collection[str] = ()) -> set[str]:
