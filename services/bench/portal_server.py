@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from services.app import portal_tasks
 from services.app.container import models, use_models
+from services.app.server import keep_what_is_loaded
 from services.app.web import create_app
 from services.domain.process.model_library import ModelLibrary
 from services.domain.wiring import open_database
@@ -42,6 +43,7 @@ async def _serve(url: str) -> None:
     event.listen(database.engine, "before_cursor_execute", count)
     shown = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
     portal = create_app({"settings": settings, "database": database, "models": shown})
+    keep_what_is_loaded()
     listeners = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     async with anyio.create_task_group() as group:
         for app, listener in zip((portal, _bare(statements)), listeners, strict=True):

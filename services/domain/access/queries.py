@@ -237,8 +237,8 @@ def _select_posts() -> Select[*tuple[Any, ...]]:
 
 
 def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
-    ids = [application.id for application in applications]
-    done = {case_id: {duty: set[str]() for duty in all_duties()} for case_id in ids}
+    ids, duties = [application.id for application in applications], all_duties()
+    done = {case_id: {duty: set[str]() for duty in duties} for case_id in ids}
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     asked: dict[str, str] = {}  # to receive the copies of the present issue
