@@ -90,21 +90,22 @@ class _Merge:
 
 
 def _groups(store: Store, source: Source) -> Iterator[tuple[str, Group]]:
-    """Yield the listed versions of each object, with whether its label is there."""
+    """Yield the listed versions of each object, with what lies beside it."""
     current: str | None = None
     group = Group()
     for version in store.list_versions(source.bucket, source.prefix):
         split = source.split(version.key)
         if split is None:
             continue
-        sort_key, is_object, is_label = split
+        sort_key, part = split
         if sort_key != current:
             if current is not None:
                 yield current, group
             current, group = sort_key, Group()
-        if is_object:
+        if part == "object":
             group.versions.append(version)
-        group.labelled = group.labelled or is_label
+        else:
+            group.beside.add(part)
     if current is not None:
         yield current, group
 

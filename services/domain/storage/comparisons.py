@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
+from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
@@ -30,11 +31,12 @@ from services.domain.storage.verification import Place
 from services.vault.store.protocol import ObjectFacts, ObjectVersion
 
 State = Literal["live", "gone", "open", "kept"]
-LABEL = ".label.json"
+Part = Literal["object", "label", "pdf"]
+LABEL, ATTACHMENTS = ".label.json", "attachments/"
 # What was deleted, or begun, so recently may still be on its way.
 GRACE = timedelta(hours=1)
 SETTLED = timedelta(minutes=10)
-_OF_DOCUMENT = (LABEL, ".json", ".pdf")  # the label's ends with the data's
+_OF_DOCUMENT: tuple[tuple[str, Part], ...] = ((LABEL, "label"), (".json", "object"), (".pdf", "pdf"))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ROUND = re.compile(r"[A-Z]+-\d{4}-\d+/\d+")  # of a document that was made again: a corrected form, a second decision
 
@@ -45,6 +47,7 @@ class Row:
 
     ``sort_key`` is what rows and listing are ordered by. ``version_id`` None: the newest one counts.
     ``retain_until``: until when it must be locked, None where the store was not told; ``held``: under a legal hold.
+    ``pdf``: the key of the PDF that lies beside a document's data.
     """
 
     sort_key: str
@@ -57,16 +60,17 @@ class Row:
     size: int | None = None
     sha256: str | None = None
     labelled: bool = False
+    pdf: str | None = None
     retain_until: datetime | None = None
     held: bool = False
 
 
 @dataclass
 class Group:
-    """The versions of an object that a listing shows, and whether a label lies beside it."""
+    """The versions of an object that a listing shows, and what lies beside it."""
 
     versions: list[ObjectVersion] = field(default_factory=list)
-    labelled: bool = False
+    beside: set[Part] = field(default_factory=set)
 
 
 _Rows: TypeAlias = Any  # a select of an attempt and what may stand on it
@@ -75,7 +79,7 @@ Lister = Callable[[UnitOfWork, str, int], list[Row]]
 
 @dataclass(frozen=True)
 class Source:
-    """One bucket of one store; ``split`` says of a listed key which object it belongs to, None for what is not ours.
+    """One bucket of one store; ``split`` says of a listed key whose part it is, by the sort key; None for no part.
 
     ``rows`` lists the register behind a key; ``named`` reads the rows of some keys again.
     """
@@ -86,30 +90,28 @@ class Source:
     prefix: str
     rows: Lister
     named: Callable[[UnitOfWork, Collection[str]], list[Row]]
-    split: Callable[[str], tuple[str, bool, bool] | None]  # sort key, is the object itself, is the label
+    split: Callable[[str], tuple[str, Part] | None]
 
 
-def _split_object(key: str) -> tuple[str, bool, bool]:
+def _split_object(key: str) -> tuple[str, Part]:
     base = key.removesuffix(LABEL)
-    return base, base == key, base != key
+    return base, "object" if base == key else "label"
 
 
 def number_in(key: str) -> str | None:
     """Return the number of the document that a key is of, if it is of one.
 
-    What lies in folders has registers of its own (attachments, the log).
+    What lies in folders is none (attachments, the log).
     """
     number = key.partition(".")[0]
     return number if "/" not in number or _ROUND.fullmatch(number) else None
 
 
-def _split_document(key: str) -> tuple[str, bool, bool] | None:
+def _split_document(key: str) -> tuple[str, Part] | None:
     """Data, PDF and statement of a document."""
     number = number_in(key)
-    suffix = next((one for one in _OF_DOCUMENT if key == f"{number}{one}"), None)
-    if number is None or suffix is None:
-        return None
-    return number, suffix == ".json", suffix == LABEL
+    part = next((part for suffix, part in _OF_DOCUMENT if key == f"{number}{suffix}"), None)
+    return None if number is None or part is None else (number, part)
 
 
 def _attempts(bucket: str) -> _Rows:
@@ -287,6 +289,9 @@ def _document_row(document: Document) -> Row:
         "live" if document.filed_at is not None else "open",
         since=document.filed_at,
         application_id=document.application_id,
+        sha256=document.sha256,
+        labelled=True,
+        pdf=f"{document.number}.pdf",
         retain_until=document.retain_until if told else None,
         held=bool(told and document.held_since is not None),
     )
@@ -301,12 +306,53 @@ def _name_documents(uow: UnitOfWork, numbers: Collection[str]) -> list[Row]:
     return [_document_row(row) for row in uow.session.scalars(select(Document).where(Document.number.in_(numbers)))]
 
 
+def _uploads() -> _Rows:
+    return (
+        select(AttachmentUpload, Attachment)
+        .outerjoin(Attachment, Attachment.id == AttachmentUpload.id)
+        .order_by(AttachmentUpload.key)
+    )
+
+
+def _attachment_row(upload: AttachmentUpload, attachment: Attachment | None, now: datetime) -> Row:
+    base = Row(upload.key, upload.key, "open")
+    if upload.swept_at is not None:
+        return replace(base, state="gone", since=upload.swept_at)
+    if attachment is None or upload.unwanted_at is not None:
+        return base  # on its way, in either direction
+    base = replace(base, application_id=attachment.application_id)
+    if attachment.purged_at is not None:
+        return replace(base, state="gone", since=attachment.purged_at)
+    if attachment.purge_after is not None and attachment.purge_after <= now:
+        return base  # it may be deleted at any moment
+    return replace(
+        base,
+        state="live",
+        since=attachment.added_at,
+        version_id=attachment.sealed["versionId"],
+        size=attachment.sealed["size"],
+        sha256=attachment.sealed["sha256Cipher"],
+        retain_until=attachment.retain_until if attachment.lock_due_since is None else None,
+    )
+
+
+def _list_attachments(uow: UnitOfWork, after: str, limit: int) -> list[Row]:
+    query = _uploads().where(AttachmentUpload.key > after).limit(limit)
+    return [_attachment_row(upload, attachment, uow.now) for upload, attachment in uow.session.execute(query)]
+
+
+def _name_attachments(uow: UnitOfWork, keys: Collection[str]) -> list[Row]:
+    query = _uploads().where(AttachmentUpload.key.in_(keys))
+    return [_attachment_row(upload, attachment, uow.now) for upload, attachment in uow.session.execute(query)]
+
+
 SOURCES = (
     *(
         Source(bucket, "primary", bucket, f"{bucket}/", *_rows_of(bucket), _split_object)
         for bucket in ("masters", "copies", "quarantine")
     ),
     Source("documents", "primary", "documents", "", _list_documents, _name_documents, _split_document),
+    Source("attachments", "primary", "documents", ATTACHMENTS, _list_attachments, _name_attachments, _split_object),
     Source("replicas", "replica", "replicas", "replicas/", *_rows_of("replicas"), _split_object),
 )
 
@@ -316,8 +362,8 @@ def judge(
 ) -> list[Found]:
     """Say how the register and a store differ about one object; ``facts`` are of the version that must be there."""
 
-    def found(kind: str, distinct: str = "", **detail: Any) -> Found:
-        return Found(kind, source.place, key, distinct, row.application_id if row else None, detail)
+    def found(kind: str, distinct: str = "", *, of: str = key, **detail: Any) -> Found:
+        return Found(kind, source.place, of, distinct, row.application_id if row else None, detail)
 
     versions = group.versions if group is not None else []
     if row is None:
@@ -342,8 +388,11 @@ def judge(
     differences += [
         found("extra", one.version_id, size=one.size) for one in versions if one.version_id != own.version_id
     ]
-    if row.labelled and group is not None and not group.labelled:
+    beside = group.beside if group is not None else set()
+    if row.labelled and "label" not in beside:
         differences.append(found("label"))
+    if row.pdf is not None and "pdf" not in beside:
+        differences.append(found("missing", of=row.pdf))
     if facts is not None:
         until, needed = facts.retain_until, row.retain_until
         short = needed is not None and needed > now and (until is None or until < needed)

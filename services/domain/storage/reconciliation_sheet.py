@@ -9,6 +9,7 @@ COMPARED = {
     "copies": "副本",
     "quarantine": "隔离区录像",
     "documents": "文书",
+    "attachments": "附件",
     "replicas": "异地副本",
     "accesses": "存储访问日志（条）",
     "exports": "录像机导出记录（条）",

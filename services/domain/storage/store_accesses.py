@@ -20,6 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
@@ -31,14 +32,14 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.storage.comparisons import LABEL, number_in
+from services.domain.storage.comparisons import ATTACHMENTS, LABEL, number_in
 from services.domain.storage.findings import Found
 from services.domain.storage.told_texts import storable
 from services.domain.storage.verification import Place
 from services.vault.store.protocol import BUCKETS
 
 Act = Literal["get", "put", "delete", "unread"]
-# of objects whose register is elsewhere (attachments, uploads, signed heads of the log) only strangers are found
+# of objects whose register is elsewhere (uploads, signed heads of the log) only strangers are found
 MOST_FORGOTTEN = 5_000
 OF_ATTEMPTS = ("masters", "copies", "quarantine", "replicas")
 _ACTS: Mapping[str, Act] = {
@@ -330,7 +331,8 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
     numbers = {number_in(row.key) for row in rows if row.bucket == "documents"} - {None}
     documents = set(uow.session.scalars(select(Document.number).where(Document.number.in_(numbers))))
     found = _unread_ones(rows)
-    runs = _explained_runs(uow, bases)
+    of_files = {row.key for row in rows if row.bucket == "documents" and row.key.startswith(ATTACHMENTS)}
+    runs = _explained_runs(uow, bases) | _explained_attachments(uow, of_files)
     for row in rows:
         row.judged_at = uow.now
         if row.act == "unread":
@@ -400,6 +402,21 @@ def _explained_runs(uow: UnitOfWork, keys: Collection[str]) -> set[tuple[str, st
     return explained
 
 
+def _explained_attachments(uow: UnitOfWork, keys: Collection[str]) -> set[tuple[str, str]]:
+    """Return key and act of what explains them: a put that was begun, a deletion that was due."""
+    query = (
+        select(AttachmentUpload.key, AttachmentUpload.unwanted_at, Attachment.purge_after)
+        .outerjoin(Attachment, Attachment.id == AttachmentUpload.id)
+        .where(AttachmentUpload.key.in_(keys))
+    )
+    explained = set[tuple[str, str]]()
+    for key, unwanted_at, purge_after in uow.session.execute(query):
+        explained.add((key, "put"))
+        if unwanted_at is not None or (purge_after is not None and purge_after <= uow.now):
+            explained.add((key, "delete"))
+    return explained
+
+
 def _kind(
     row: StoreAccess,
     attempt: UploadAttempt | None,
@@ -419,7 +436,7 @@ def _kind(
     elif row.bucket == "documents" and (number := number_in(row.key)) is not None:
         explained = row.act == "put" and number in documents
     else:
-        explained = True
+        explained = not (row.bucket == "documents" and row.key.startswith(ATTACHMENTS))
     return None if explained else kind
 
 

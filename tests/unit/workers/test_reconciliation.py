@@ -1,5 +1,6 @@
 """The register against stores, access logs, recorders and engine: each difference is found, and each once."""
 
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -12,12 +13,14 @@ from custody_desk import FILMED, Case, Desk
 from sqlalchemy import inspect, select
 
 from services.database.tables.applications import Application
+from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import Reconciliation, ReconciliationFinding, StoreAccess
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Person
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases.document_layouts import render_pdf
@@ -166,7 +169,101 @@ async def test_a_document_that_was_made_again_is_compared_as_every_other(desk: D
     lines = [audit_line("PutObject", f"{number}/{turn}.json", bucket="documents") for turn in (1, 3)]
     imported(desk, [*lines, audit_line("PutObject", "attachments/1.json", bucket="documents")])
     await run(desk)
-    assert found(desk) == [("extra", "primary"), ("missing", "primary"), ("unexplained-put", "primary")]
+    assert found(desk) == [
+        ("extra", "primary"),  # the other turn
+        ("extra", "primary"),  # what calls itself an attachment
+        ("missing", "primary"),
+        ("unexplained-put", "primary"),
+        ("unexplained-put", "primary"),
+    ]
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_a_paper_that_is_gone_or_was_forged_is_found(desk: Desk) -> None:
+    await kept(desk, "gate")
+    without_pdf, without_label, forged, *_ = [row for row in desk.rows(Document) if row.filed_at is not None]
+    assert (await run(desk)).findings_open == 0
+    desk.clock.turn(DAY)
+    desk.remove_as_root("documents", f"{without_pdf.number}.pdf")
+    desk.remove_as_root("documents", f"{without_label.number}{LABEL}")
+    place = desk._place("documents", f"{forged.number}.json")
+    facts = (place / "facts.json").read_text()
+    desk.remove_as_root("documents", f"{forged.number}.json")
+    put(desk.store, "documents", f"{forged.number}.json", b"{}")
+    forged_place = desk._place("documents", f"{forged.number}.json") / "facts.json"
+    locked = {key: json.loads(facts)[key] for key in ("retain_until", "legal_hold") if key in json.loads(facts)}
+    forged_place.write_text(json.dumps({**json.loads(forged_place.read_text()), **locked}))
+    await run(desk)
+    assert sorted((row.kind, row.subject) for row in desk.rows(ReconciliationFinding)) == sorted(
+        [
+            ("missing", f"{without_pdf.number}.pdf"),
+            ("label", f"{without_label.number}.json"),
+            ("other-version", f"{forged.number}.json"),
+        ]
+    )
+
+
+def attach(desk: Desk, case: Case, identity: str, **changes: Any) -> str:
+    """Attach a file to the case; its key."""
+    key = f"attachments/{identity}"
+    stored = desk.store.put("documents", key, io.BytesIO(identity.encode()), metadata={})
+    sealed = {"bucket": "documents", "key": key, "versionId": stored.version_id, "size": stored.size}
+
+    def enter(uow: UnitOfWork) -> None:
+        [person, *_] = uow.session.scalars(select(Person.id).order_by(Person.id))
+        now = uow.now
+        of_upload = {name: changes.pop(name) for name in ("unwanted_at", "swept_at") if name in changes}
+        uow.session.add(
+            AttachmentUpload(id=identity, person_id=person, key=key, begun_at=now, stored_at=now, **of_upload)
+        )
+        uow.session.add(
+            Attachment(
+                id=identity,
+                application_id=case.id,
+                kind="other",
+                file_name="x.pdf",
+                sha256="0" * 64,
+                size=1,
+                media_type="application/pdf",
+                sealed={**sealed, "sha256Cipher": hashlib.sha256(identity.encode()).hexdigest()},
+                of_form=False,
+                added_by=person,
+                added_at=now,
+                **changes,
+            )
+        )
+
+    desk.do(enter)
+    return key
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_an_attachment_is_compared_and_its_deletion_is_explained_where_it_was_due(desk: Desk) -> None:
+    case = await kept(desk, "gate")
+    now = desk.clock.now()
+    whole, deleted, replaced = (attach(desk, case, name) for name in ("whole", "deleted", "replaced"))
+    purged = attach(desk, case, "purged", purge_after=now, purged_at=now)
+    unwanted = attach(desk, case, "unwanted", unwanted_at=now)
+    desk.remove_as_root("documents", purged)
+    assert (await run(desk)).findings_open == 0
+    desk.clock.turn(DAY)
+    desk.remove_as_root("documents", deleted)
+    desk.remove_as_root("documents", replaced)
+    put(desk.store, "documents", replaced)
+    put(desk.store, "documents", "attachments/strange")
+    lines = [
+        *(audit_line("PutObject", key, bucket="documents") for key in (whole, "attachments/strange")),
+        *(audit_line("DeleteObject", key, bucket="documents") for key in (deleted, purged, unwanted)),
+    ]
+    imported(desk, lines)
+    await run(desk)
+    assert sorted((row.kind, row.subject) for row in desk.rows(ReconciliationFinding)) == [
+        ("extra", "attachments/strange"),
+        ("missing", deleted),
+        ("other-version", replaced),
+        ("unexplained-delete", f"documents/{deleted}"),
+        ("unexplained-put", "documents/attachments/strange"),
+    ]
 
 
 @pytest.mark.requirement("R53", "R66")
