@@ -178,6 +178,13 @@ class FolderRecorder:
         usage = await self._in_thread(lambda: shutil.disk_usage(self._checked_root()))
         return [Disk("", total_bytes=usage.total, free_bytes=usage.free)]
 
+    async def list_unread(self, channel: str, span: Span) -> list[str]:
+        """See ``protocol.TellsUnread``: damaged ones, and those of a kind that is not read."""
+        files = await self._in_thread(partial(self._files, channel, span))
+        return [
+            file.path.name for file in files if file.fault is not None and not file.pieces and file.span.intersect(span)
+        ]
+
     async def list_cameras(self) -> list[ListedCamera]:
         """See ``protocol.TellsCameras``: the channels that have files."""
         channels = await self._in_thread(lambda: self._layout.channels(self._checked_root()))
