@@ -188,6 +188,15 @@ class ListedCamera:
 
 
 @runtime_checkable
+class TellsUnread(Protocol):
+    """A recorder that tells which files of a span lie there and are not read. Those of the other drivers do not."""
+
+    async def list_unread(self, channel: str, span: Span) -> list[str]:
+        """Name the files that can hold something of the span and tell nothing; raises RecorderDown and WrongChannel."""
+        ...
+
+
+@runtime_checkable
 class TellsCameras(Protocol):
     """A recorder that lists its cameras. Those of the other drivers do not."""
 

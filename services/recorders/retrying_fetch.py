@@ -1,9 +1,10 @@
 """Retry a fetch whose connection breaks: the broken segment is requested again, then the remaining ones.
 
 A segment that broke off is yielded again from its beginning; the clip drops the packets that it has already. Each
-segment is retried ``len(PAUSES)`` times, and once where the recorder hangs in it. Where no byte of a segment comes at
-all, RecorderDown reaches the caller; so does it where the recorder hangs in MOST_HUNG segments one after another, as
-each of the others would take its minutes too.
+segment is retried ``len(PAUSES)`` times, and once where the recorder hangs in it. A segment of which no byte ever comes
+is damaged, and stays empty, where the recorder answers otherwise and gives another. RecorderDown reaches the caller
+where no segment has a byte, and where MOST_SILENT one after another have none; so does it where the recorder hangs in
+MOST_HUNG, as each of the others would take its minutes too.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -20,6 +21,7 @@ from services.runtime.spans import Span
 
 PAUSES = (1.0, 5.0)  # seconds before the second try and the third
 MOST_HUNG = 2  # one that hangs in a single damaged file gives the rest, which is worth having
+MOST_SILENT = 2
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -33,7 +35,7 @@ async def fetch(
     """
     delivered: set[tuple[str, Span]] = set()
     remaining, pauses = span, iter(PAUSES)
-    hung = 0  # segments, one after another
+    faults = _Faults()
     while True:
         try:
             async with closing(recorder.fetch(channel, remaining)) as segments:
@@ -44,9 +46,9 @@ async def fetch(
                     async with closing(_attempts(stream)) as tries:
                         async for attempt in tries:
                             yield attempt
-                    hung = hung + 1 if stream.fault is not None and stream.fault.hangs else 0
-                    if stream.fault is not None and hung == MOST_HUNG:
-                        raise stream.fault
+                    faults.count(stream)
+                    if stream.silent:
+                        await recorder.coverage(channel, segment.span)  # raises where it is away
                     delivered.add((segment.name, segment.span))
                     metrics.FETCHED_SEGMENTS.labels(kind).inc()
                     remaining = Span(min(max(remaining.start, segment.span.end), span.end), span.end)
@@ -54,13 +56,14 @@ async def fetch(
         except RecorderDown:
             # Its list broke off: list again what follows the last segment.
             pause = next(pauses, None)
-            if not delivered or pause is None or hung == MOST_HUNG:
+            if not delivered or pause is None or faults.are_too_many:
                 raise
             if not remaining.duration:
                 return
             metrics.FETCH_RETRIES.labels(kind).inc()
             await sleep(pause)
         else:
+            faults.end()
             return
 
 
@@ -79,14 +82,47 @@ async def _attempts(stream: "_Stream") -> AsyncGenerator[Segment, None]:
 
 
 @dataclass
+class _Faults:
+    """Segments whose streams had a fault; ``hung`` and ``silent`` ones are counted one after another.
+
+    One that hangs before there was any byte is enough: each of the others would take its minutes too.
+    """
+
+    hung: int = 0
+    silent: int = 0
+    came: bool = False  # a byte of any segment
+    last: RecorderDown | None = None
+
+    @property
+    def are_too_many(self) -> bool:
+        hangs = self.hung and self.silent and not self.came
+        return bool(hangs) or self.hung == MOST_HUNG or self.silent == MOST_SILENT
+
+    def count(self, stream: "_Stream") -> None:
+        """Count a segment that was given; raises its fault where too many had one."""
+        self.hung = self.hung + 1 if stream.fault is not None and stream.fault.hangs else 0
+        self.silent = self.silent + 1 if stream.silent else 0
+        self.came = self.came or not stream.silent
+        self.last = stream.fault or self.last
+        if self.are_too_many and self.last is not None:
+            raise self.last
+
+    def end(self) -> None:
+        """Raise the last fault where nothing came at all."""
+        if self.last is not None and not self.came:
+            raise self.last
+
+
+@dataclass
 class _Stream:
-    """The bytes of a segment. ``fault``: why they ended before the segment was complete."""
+    """The bytes of a segment. ``fault``: why they ended before the segment was complete; ``silent``: it has none."""
 
     segment: Segment
     kind: str
     sleep: Sleep
     pauses: Iterator[float]
     fault: RecorderDown | None = None
+    silent: bool = False
     _begun: "tuple[bytes, AsyncGenerator[bytes, None]] | None" = field(default=None, init=False)
 
     def next_pause(self, fault: RecorderDown) -> float | None:
@@ -118,8 +154,7 @@ class _Stream:
     async def begin(self) -> bool:
         """Open the segment, with retries, until there is a first byte.
 
-        Returns False where none comes and some came before, or where the recorder has none; raises RecorderDown where
-        none ever came.
+        Returns False where none comes, or where the recorder has none.
         """
         before, self.fault = self.fault, None
         while True:
@@ -131,10 +166,8 @@ class _Stream:
                 if (pause := self.next_pause(error)) is not None:
                     await self.wait(pause)
                     continue
-                if before is not None:
-                    self.fault = error
-                    return False
-                raise
+                self.fault, self.silent = error, before is None
+                return False
             except BaseException:
                 await chunks.aclose()
                 raise

@@ -16,6 +16,7 @@ from services.runtime.errors import Fatal
 from services.runtime.jobs.failures import stack
 
 HEADER_SECONDS = 15.0  # from the first byte of a request, or from the connection, to the end of its header
+UNREAD_SECONDS = 120.0  # in which nothing more of an answer is read
 MOST_CONNECTIONS = 1000
 
 
@@ -28,21 +29,24 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """One connection, closed where a header does not come in time, or where there are too many.
+    """One connection, closed where a header does not come in time, an answer is not read, or where there are too many.
 
-    uvicorn waits for a header without end, and its ``limit_concurrency`` refuses requests, not connections.
+    uvicorn waits for both without end, and its ``limit_concurrency`` refuses requests, not connections.
     """
 
     header_seconds = HEADER_SECONDS
+    unread_seconds = UNREAD_SECONDS
     most_connections = MOST_CONNECTIONS
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             transport.abort()
             return
+        transport.set_write_buffer_limits(high=0)  # so that a connection that is closed with something unread tells
         self._deadline = self.loop.call_later(self.header_seconds, transport.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -52,9 +56,33 @@ class _Connection(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._end_deadline()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        self._end_unread_deadline()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
+        self._end_unread_deadline()
         super().connection_lost(exc)
+
+    def _await_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._unread_deadline = self.loop.call_later(self.unread_seconds, self._has_been_reading, unread)
+
+    def _has_been_reading(self, unread: int) -> None:
+        if self.transport.get_write_buffer_size() < unread:
+            self._await_reading()  # slowly
+        else:
+            self.transport.abort()
+
+    def _end_unread_deadline(self) -> None:
+        if self._unread_deadline is not None:
+            self._unread_deadline.cancel()
+            self._unread_deadline = None
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:
@@ -94,15 +122,20 @@ async def serve(
     lifespan: bool = False,
     grace: float = 5.0,
     header_seconds: float = HEADER_SECONDS,
+    unread_seconds: float = UNREAD_SECONDS,
     most_connections: int | None = None,
 ) -> None:
     """Serve ``app`` on ``listener`` until cancelled; open requests get ``grace`` seconds then.
 
-    A connection is closed where a request's header takes longer than ``header_seconds``, and at once where there are
-    more than ``most_connections``.
+    A connection is closed where a request's header takes longer than ``header_seconds``, where nothing of an answer is
+    read for ``unread_seconds``, and at once where there are more than ``most_connections``.
     """
-    most = _most_connections() if most_connections is None else most_connections
-    connection = type("_Connection", (_Connection,), {"header_seconds": header_seconds, "most_connections": most})
+    limits = {
+        "header_seconds": header_seconds,
+        "unread_seconds": unread_seconds,
+        "most_connections": _most_connections() if most_connections is None else most_connections,
+    }
+    connection = type("_Connection", (_Connection,), limits)
     config = uvicorn.Config(
         app,
         http=connection,

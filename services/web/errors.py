@@ -163,6 +163,10 @@ def _http(_request: Request, error: Exception) -> RefusalResponse:
         return answer("not-found", Message("This address does not exist: check it."), 404)
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large()
+    if error.status_code == HTTPStatus.REQUEST_TIMEOUT:
+        return answer(
+            "too-slow", Message("The request took too long to arrive: send it again."), 408, headers=error.headers
+        )
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text
         return answer("json-invalid", SENTENCES["json_invalid"], 422, "body")
     reason = Bilingual(str(error.status_code), HTTPStatus(error.status_code).phrase)  # the phrase is English only

@@ -2,6 +2,7 @@
 
 import re
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,8 @@ CACHEABLE = (200, 206, 304)  # not 404: the file may exist after the next releas
 HSTS = "max-age=31536000"  # this host alone: what else lies below its domain is not ours to say
 # The largest legitimate body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
+# In which all of it has to come: of the largest 35 KB a second.
+BODY_SECONDS = 60.0
 # File uploads and logs of stores, which are counted while they stream in.
 FILES = re.compile(
     r"/api/storage/access-log/[^/]{1,64}|(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|(applications|matters|work-orders|supervision-groups)/[^/]{1,64}/attachments)"
@@ -47,13 +50,14 @@ class SecurityHeaders:
 
 
 class RequestLimits:
-    """Refuse a body beyond ``LARGEST_BODY`` (413) and a null byte in path or query (404, 422).
+    """Refuse a body beyond ``LARGEST_BODY`` (413) or too slow (408), and a null byte in path or query (404, 422).
 
     A body is counted while it streams in, because its Content-Length may be wrong or missing.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, body_seconds: float = BODY_SECONDS) -> None:
         self.app = app
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,12 +70,18 @@ class RequestLimits:
         if FILES.fullmatch(scope["path"]):
             await self.app(scope, receive, send)  # counted by what reads it, against its own limit
             return
-        received = 0
+        received, more, until = 0, True, anyio.current_time() + self._body_seconds
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
+            nonlocal received, more
+            if not more:
+                return await receive()  # whether somebody is still there
+            try:
+                with anyio.fail_after(until - anyio.current_time()):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(408, headers={"Connection": "close"}) from error
+            received, more = received + len(message.get("body", b"")), message.get("more_body", False)
             if received > LARGEST_BODY:
                 raise HTTPException(413)
             return message

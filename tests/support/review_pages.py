@@ -22,6 +22,10 @@ class Lens:
     down = False
     still: datetime | None = None
     holds: Sequence[Span] | None = None
+    unread: Sequence[str] = ()
+
+    async def list_unread(self, _channel: str, span: Span) -> list[str]:
+        return list(self.unread)
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         if self.down:

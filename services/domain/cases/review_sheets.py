@@ -150,7 +150,7 @@ async def _measure(source: CoverageSource, recorders: OpenRecorder) -> ItemCover
         return _coverage(source, trouble=RECORDER_DOWN)
     except WrongChannel:
         return _coverage(source, trouble=WRONG_CHANNEL)
-    return _coverage(source, measured.covered, nearest=measured.nearest or NO_FOOTAGE)
+    return _coverage(source, measured.covered, nearest=measured.nearest or NO_FOOTAGE, unread=measured.unread)
 
 
 def _coverage(
@@ -160,6 +160,7 @@ def _coverage(
     asked_now: bool = True,
     trouble: Refused | None = None,
     nearest: Nearest = NO_FOOTAGE,
+    unread: Sequence[str] = (),
 ) -> ItemCoverage:
     """Return the view; the share is of the searched span, as a retrieval is judged."""
     item, searched = source.item, source.searched
@@ -189,6 +190,7 @@ def _coverage(
         longest_between_ms=source.pictures.longest_ms if source.pictures else None,
         nearest_before=SpanAnswer.of(nearest.before),
         nearest_after=SpanAnswer.of(nearest.after),
+        unread=list(unread),
         asked_now=asked_now and not item.uploaded,
         uploaded=item.uploaded,
         trouble=Problem.of(trouble) if trouble else None,

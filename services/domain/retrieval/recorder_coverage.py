@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from anyio.lowlevel import RunVar
 
@@ -17,15 +18,17 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import CameraChannel
 from services.domain.retrieval import preservations
-from services.recorders.protocol import RecorderDown, WrongChannel
+from services.recorders.protocol import RecorderDown, TellsUnread, WrongChannel
 from services.runtime.errors import NotFound, Retryable
 from services.runtime.spans import Span, covered_share, gaps, merge
 from services.runtime.translations import Message
 from services.web.dependencies import OpenRecorder
 
+T = TypeVar("T")
 TIMEOUT = 5.0  # seconds
 MOST_QUESTIONS = 2  # to one recorder
 NEAR = timedelta(days=1)  # how far from a span of which nothing is there footage is looked for
+FEW = 3  # files that are named
 JOINED = timedelta(seconds=2)  # files follow one another with less between them
 
 
@@ -33,7 +36,8 @@ JOINED = timedelta(seconds=2)  # files follow one another with less between them
 class MeasuredCoverage:
     """What exists of ``asked``; ``share`` is 0 to 1. ``overwrite_at``: from then on the first of it may be gone.
 
-    ``nearest`` is there where nothing exists of it, and could be asked for.
+    ``nearest`` is there where nothing exists of it, and could be asked for. ``unread`` names a few files that may hold
+    what lacks, and are damaged or of a kind that is not read.
     """
 
     asked: Span
@@ -43,6 +47,7 @@ class MeasuredCoverage:
     overwrite_at: datetime | None
     zone: str
     nearest: "Nearest | None" = None
+    unread: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,22 @@ async def measure_source(camera: CameraSource, recorders: OpenRecorder, asked: S
         async with _limit(source.recorder_id):
             return await recorders(source.kind, source.configuration).coverage(source.channel, span)
 
+    async def ask_unread() -> list[str]:
+        async with _limit(source.recorder_id):
+            teller = recorders(source.kind, source.configuration)
+            return await teller.list_unread(source.channel, asked) if isinstance(teller, TellsUnread) else []
+
     held = await _in_time(asyncio.create_task(ask(asked)))
     covered = [part for span in held if (part := span.intersect(asked)) is not None]
-    nearest = None
-    if not covered:
-        with suppress(Retryable, WrongChannel):  # what was asked is answered all the same
+    missing, nearest, unread = gaps(asked, covered), None, list[str]()
+    with suppress(Retryable, WrongChannel):  # what was asked is answered all the same
+        if missing:
+            unread = await _in_time(asyncio.create_task(ask_unread()))
+        if not covered and not unread:
             nearest = find_nearest(asked, await _in_time(asyncio.create_task(ask(asked.widen(NEAR)))))
     share = covered_share(asked, covered)
-    return MeasuredCoverage(asked, covered, gaps(asked, covered), share, camera.overwrite_at, source.zone, nearest)
+    facts = (camera.overwrite_at, source.zone, nearest, unread[:FEW])
+    return MeasuredCoverage(asked, covered, missing, share, *facts)
 
 
 def find_nearest(asked: Span, held: Sequence[Span]) -> Nearest:
@@ -103,7 +116,7 @@ def find_nearest(asked: Span, held: Sequence[Span]) -> Nearest:
     return Nearest(before[-1] if before else None, after[0] if after else None)
 
 
-async def _in_time(question: asyncio.Task[list[Span]]) -> list[Span]:
+async def _in_time(question: asyncio.Task[list[T]]) -> list[T]:
     """Return the answer, or raise RecorderDown after ``TIMEOUT``.
 
     A question that hangs cannot be cancelled: it goes on in its thread, and counts until then, so that a dead recorder

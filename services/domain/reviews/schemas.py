@@ -334,6 +334,7 @@ class ItemCoverage(Answer):
     recorder's clock; nothing of it is known where ``trouble`` says why. ``clockTooFar``: the granted span alone is
     searched, and somebody has to say which time is meant. ``held``: its footage is safe in the vault.
     Where nothing is there, ``nearestBefore`` and ``nearestAfter`` are what the recorder has next to it, within a day.
+    ``unread`` names files that may hold what lacks, and are damaged or of a kind that is not read.
     ``uploaded``: it is a file that a person uploaded, and no recorder is asked.
     ``picturesLost`` lack beside the gaps, at ``pictureHoles`` places with those; None where nobody has counted.
     """
@@ -374,6 +375,7 @@ class ItemCoverage(Answer):
     longest_between_ms: int | None
     nearest_before: SpanAnswer | None
     nearest_after: SpanAnswer | None
+    unread: list[str]
 
     @property
     def granted(self) -> SpanAnswer:

@@ -1,8 +1,10 @@
 """What the layouts of a folder have in common: files whose names say when they start, and how far they reach."""
 
+import errno
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -29,6 +31,9 @@ UNREAD_SUFFIXES = {".avi", ".dav", ".flv", ".wmv", ".asf", ".264", ".h264", ".26
 # What lies beside footage and is none, though its name says a time.
 _BESIDE = {"empty", "html", "image", "pdf", "program", "sound", "svg", "text"}
 _UNKNOWN = {"archive", "unknown", "zip"}
+# What one file may have alone: a bad sector, a damaged entry, other rights. So may each file of a disk that is gone.
+_OF_FILE = {errno.EIO, errno.EACCES, errno.EPERM, errno.EBADMSG, errno.EUCLEAN}
+_FEW = 3  # files by which the two are told apart
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # that a name may say
 
 Dated = tuple[datetime, Path]
@@ -36,7 +41,10 @@ Dated = tuple[datetime, Path]
 
 @dataclass(frozen=True)
 class File:
-    """A segment on disk. ``pieces`` is where it has pictures; ``span`` also counts what a damaged file should hold."""
+    """A segment on disk. ``pieces`` is where it has pictures; ``span`` also counts what a damaged file should hold.
+
+    ``error``: why it cannot be read at all.
+    """
 
     path: Path
     size: int
@@ -44,10 +52,14 @@ class File:
     pieces: tuple[Span, ...]
     container: str
     fault: str | None
+    error: OSError | None = None
 
 
 class Layout(Protocol):
-    """Where files lie below the root. Every method raises OSError; links that lead out of the root are not seen."""
+    """Where files lie below the root. Every method raises OSError; links that lead out of the root are not seen.
+
+    A file that cannot be read is its own fault as long as others can. One that is deleted meanwhile is not seen.
+    """
 
     def has(self, root: Path, channel: str) -> bool:
         """Whether the folder has that channel."""
@@ -106,11 +118,11 @@ def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime | None:
 
 def _began(path: Path) -> datetime:
     """When a file began, by when it was closed and how long its pictures last; later where no length can be read."""
-    facts = path.stat()
     try:
+        facts = path.stat()
         _, extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
     except OSError:
-        extent = Extent((), fragmented=False, fault="unread")  # told where its time is asked for, not in every list
+        return LATEST  # told where its time is asked for, not in every list
     length = max((end for _, end in extent.pieces), default=0.0)
     return datetime.fromtimestamp(facts.st_mtime, UTC) - timedelta(seconds=length)
 
@@ -131,8 +143,30 @@ def in_reach(dated: Iterable[Dated], span: Span, *, overlap: timedelta = USUAL) 
     files = []
     for start, path in reached:
         after = bisect_right(begins, start)
-        files.append(measured(path, start, begins[after] if after < len(begins) else None))
+        file = measured(path, start, begins[after] if after < len(begins) else None)
+        if file is not None:
+            files.append(file)
+    errors = [file.error for file in files if file.error is not None]
+    if errors and len(errors) == len(files):
+        unread = {file.path for file in files}
+        others = [path for _, path in starts if path not in unread]
+        if not can_any_be_read(others):
+            raise errors[0]
     return files
+
+
+def is_of_file(error: OSError) -> bool:
+    """Whether a single file may have the error, while others can be read."""
+    return error.errno in _OF_FILE
+
+
+def can_any_be_read(paths: Sequence[Path]) -> bool:
+    """Whether one of the last few of these files can be read: the disk is there."""
+    for path in paths[-_FEW:]:
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(1):
+                return True
+    return False
 
 
 def _footage(dated: Sequence[Dated]) -> list[Dated]:
@@ -140,13 +174,22 @@ def _footage(dated: Sequence[Dated]) -> list[Dated]:
 
     What nobody knows counts as footage where it lies alone: nothing else was kept of that moment.
     """
-    kinds = {path: _kind(str(path), *_stamp(path)) for _, path in dated}
+    kinds: dict[Path, str | None] = {}
+    for _, path in dated:
+        try:
+            kinds[path] = _kind(str(path), *_stamp(path))
+        except FileNotFoundError:
+            continue  # deleted since it was listed
+        except OSError as error:
+            if not is_of_file(error):
+                raise
+            kinds[path] = None
     known = {path for path, kind in kinds.items() if _named(path) or kind not in _BESIDE | _UNKNOWN}
     stems = {path.with_suffix("") for path in known}
     return [
         (start, path)
         for start, path in dated
-        if path in known or (kinds[path] in _UNKNOWN and path.with_suffix("") not in stems)
+        if path in known or (kinds.get(path) in _UNKNOWN and path.with_suffix("") not in stems)
     ]
 
 
@@ -156,17 +199,43 @@ def _named(path: Path) -> bool:
 
 
 def first_picture(dated: Iterable[Dated]) -> datetime | None:
-    """The first moment that has a picture, measuring no more files than needed."""
+    """The first moment that has a picture, measuring no more files than needed.
+
+    Raises OSError where none of the first few can be read.
+    """
+    errors: list[OSError] = []
     for start, path in sorted(dated):
-        for piece in measured(path, start, None).pieces:
-            return piece.start
+        file = measured(path, start, None)
+        if file is None or file.error is not None:
+            errors += [file.error] if file is not None and file.error is not None else []
+            if len(errors) == _FEW:
+                break
+            continue
+        if file.pieces:
+            return file.pieces[0].start
+        errors = []
+    if errors:
+        raise errors[0]
     return None
 
 
-def measured(path: Path, start: datetime, following: datetime | None) -> File:
-    """A file with its reach: read from its boxes, or from its time stamps where it has no boxes."""
-    facts = path.stat()
-    container, extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
+def measured(path: Path, start: datetime, following: datetime | None) -> File | None:
+    """A file with its reach: read from its boxes, or from its time stamps where it has no boxes.
+
+    None where it was deleted meanwhile.
+    """
+    error: OSError | None = None
+    try:
+        facts = path.stat()
+        container, extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
+    except FileNotFoundError:
+        return None
+    except OSError as unread:
+        if not is_of_file(unread):
+            raise
+        facts, error = path.stat(), unread
+        fault = f"it cannot be read: {unread.strerror}"
+        container, extent = SUFFIXES.get(path.suffix.lower(), "mp4"), Extent((), fragmented=False, fault=fault)
     pieces = tuple(
         Span(start + timedelta(seconds=begin), start + timedelta(seconds=end)) for begin, end in extent.pieces
     )
@@ -174,7 +243,7 @@ def measured(path: Path, start: datetime, following: datetime | None) -> File:
     if extent.fault is not None:
         end = max(end, _latest_end(start, following, datetime.fromtimestamp(facts.st_mtime, UTC)))
     kind = "fmp4" if extent.fragmented and container == "mp4" else container
-    return File(path, facts.st_size, Span(start, end), pieces, kind, extent.fault)
+    return File(path, facts.st_size, Span(start, end), pieces, kind, extent.fault, error)
 
 
 def _latest_end(start: datetime, following: datetime | None, closed: datetime) -> datetime:

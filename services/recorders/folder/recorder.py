@@ -5,6 +5,7 @@ Names are believed for the start only: how far a segment reaches is measured in 
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 from services.recorders.clock import Clock
 from services.recorders.configuration_schema import IDENTITY, PARALLEL, ConfigurationSchema, Field, zone_of
 from services.recorders.folder.frigate_layout import FrigateLayout
-from services.recorders.folder.layout import BOXES, File, Layout
+from services.recorders.folder.layout import BOXES, File, Layout, can_any_be_read, is_of_file, listed
 from services.recorders.folder.mediamtx_layout import MediaMtxLayout
 from services.recorders.folder.plain_layout import PatternError, PlainLayout
 from services.recorders.protocol import (
@@ -177,6 +178,13 @@ class FolderRecorder:
         usage = await self._in_thread(lambda: shutil.disk_usage(self._checked_root()))
         return [Disk("", total_bytes=usage.total, free_bytes=usage.free)]
 
+    async def list_unread(self, channel: str, span: Span) -> list[str]:
+        """See ``protocol.TellsUnread``: damaged ones, and those of a kind that is not read."""
+        files = await self._in_thread(partial(self._files, channel, span))
+        return [
+            file.path.name for file in files if file.fault is not None and not file.pieces and file.span.intersect(span)
+        ]
+
     async def list_cameras(self) -> list[ListedCamera]:
         """See ``protocol.TellsCameras``: the channels that have files."""
         channels = await self._in_thread(lambda: self._layout.channels(self._checked_root()))
@@ -253,7 +261,17 @@ class FolderRecorder:
                     left -= len(chunk)
                     yield chunk
         except OSError as error:
-            raise self._down(error) from error
+            if not (is_of_file(error) and await run_in_thread(_others_can_be_read, file.path)):
+                raise self._down(error) from error
+            # what came is passed on, and the clip tells what lacks
+
+
+def _others_can_be_read(path: Path) -> bool:
+    with suppress(OSError):
+        return can_any_be_read(
+            [Path(one.path) for one in listed(path.parent) if one.is_file() and one.name != path.name]
+        )
+    return False
 
 
 def _layout(name: str, zone: ZoneInfo, pattern: str) -> Layout:

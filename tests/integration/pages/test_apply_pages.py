@@ -30,9 +30,13 @@ class Folder:
 
     mode = "there"
     holds: Sequence[Span] | None = None
+    unread: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.asked: list[Span] = []
+
+    async def list_unread(self, _channel: str, span: Span) -> list[str]:
+        return list(self.unread)
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         self.asked.append(span)
@@ -373,7 +377,13 @@ async def test_where_nothing_is_recorded_the_nearest_footage_is_said(portal: Por
     assert f'最近的录像： 之后 <time datetime="{at(5).start.isoformat()}">' in page
     assert (answer["nearestBefore"], answer["nearestAfter"]["end"][:16]) == (None, f"{at(5).end:%FT%H:%M}")
 
-    recorder.holds = far
+    recorder.unread = ["cam1_20310304100000.dav"]
+    page, answer = (await browser.get("/apply/coverage", params=form)).text, (await browser.get(address)).json()
+    assert answer["unread"] == ["cam1_20310304100000.dav"]
+    assert "该时段有文件，但无法读取：cam1_20310304100000.dav。" in page
+    assert "录像机上没有此时间段的录像" not in page
+
+    recorder.holds, recorder.unread = far, []
     assert "前后一天内也没有录像" in (await browser.get("/apply/coverage", params=form)).text
 
     recorder.asked.clear()

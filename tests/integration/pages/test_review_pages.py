@@ -432,7 +432,11 @@ async def test_a_reviewer_reads_the_nearest_footage_where_nothing_is_recorded(
     assert [datetime.fromisoformat(item[name]["start"]) for name in ("nearestBefore", "nearestAfter")] == [
         held.start for held in lens.holds
     ]
-    lens.holds = None
+    lens.unread = ["cam1_20310304190000.dav"]
+    page = text_of(await head.get(f"/reviews/{review_id}/coverage"))
+    assert "没有可读取的录像" in page
+    assert "该时段有文件，但无法读取：cam1_20310304190000.dav。" in page
+    lens.holds, lens.unread = None, []
     assert "最近的录像" not in text_of(await head.get(f"/reviews/{review_id}/coverage"))
 
 

@@ -97,6 +97,7 @@ async def test_footage_that_is_not_read_is_unreadable_by_its_name_and_never_miss
         await judged(bench, recorder(bench), asked, "gate")
     assert "nothing recorded" not in str(refusal.value)
     assert bench.objects() == []
+    assert await recorder(bench).list_unread("gate", asked) == [f"{NAME}.{kind}"]
 
 
 @pytest.mark.requirement("R34")
@@ -121,8 +122,10 @@ def test_file_whose_length_is_not_known_reaches_to_the_next_or_to_its_last_writi
     closed = (NOON - timedelta(days=1) if written is None else NOON + written).timestamp()
     os.utime(path, (closed, closed))
     lasts = LONGEST if written is None else written
-    assert measured(path, NOON, None).span.end == NOON + lasts
-    assert measured(path, NOON, NOON + timedelta(seconds=70)).span.end == NOON + timedelta(seconds=70)
+    for following, end in ((None, lasts), (NOON + timedelta(seconds=70), timedelta(seconds=70))):
+        file = measured(path, NOON, following)
+        assert file is not None
+        assert file.span.end == NOON + end
 
 
 @pytest.mark.requirement("R34")

@@ -34,6 +34,12 @@ class Breaking:
     asked: list[Span] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     open_now: int = 0
+    away: bool = False  # it answers no question
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        if self.away:
+            raise RecorderDown("it is away")
+        return await self.recorder.coverage(channel, span)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         self.asked.append(span)
@@ -152,15 +158,49 @@ async def test_what_came_before_stands_when_the_recorder_is_gone_afterwards(
     assert got.coverage.covered[0].end > at(8)
 
 
-async def test_where_no_byte_of_a_segment_comes_the_job_is_tried_again(bench: Bench, written: list[Written]) -> None:
-    name = written[1].path.name
+@pytest.mark.requirement("R32")
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_a_segment_without_a_byte_is_lost_and_the_others_are_sealed(
+    bench: Bench, written: list[Written], which: int
+) -> None:
+    name = written[which].path.name
     breaking = Breaking(bench.recorder, lambda _, asked: 0 if asked == name else None)
+
+    got = await sealed(bench, breaking)
+
+    assert breaking.opened.count(name) == 3
+    assert (got.outcome, breaking.open_now) == ("partial", 0)
+    assert sum((gap.duration for gap in got.coverage.gaps), timedelta()) >= timedelta(seconds=2.9)
+
+
+@pytest.mark.parametrize("silent", [[0, 1, 2], [1, 2], [0, 1]])
+async def test_where_no_byte_of_several_segments_comes_the_job_is_tried_again(
+    bench: Bench, written: list[Written], silent: list[int]
+) -> None:
+    names = {written[which].path.name for which in silent}
+    breaking = Breaking(bench.recorder, lambda _, asked: 0 if asked in names else None)
 
     with pytest.raises(RecorderDown, match="the connection broke"):
         await sealed(bench, breaking)
 
-    assert breaking.opened.count(name) == 3
     assert (bench.objects(), breaking.open_now) == ([], 0)
+
+
+async def test_where_the_only_segment_has_no_byte_the_job_is_tried_again(bench: Bench, written: list[Written]) -> None:
+    breaking = Breaking(bench.recorder, lambda _, asked: 0)
+
+    with pytest.raises(RecorderDown, match="the connection broke"):
+        await sealed(bench, breaking, span(1, 2))
+
+
+async def test_where_the_recorder_is_away_after_a_segment_without_a_byte_the_job_is_tried_again(
+    bench: Bench, written: list[Written]
+) -> None:
+    name = written[2].path.name
+    breaking = Breaking(bench.recorder, lambda _, asked: 0 if asked == name else None, away=True)
+
+    with pytest.raises(RecorderDown):
+        await sealed(bench, breaking)
 
 
 async def test_a_segment_that_begins_late_is_waited_for(bench: Bench, written: list[Written]) -> None:

@@ -25,6 +25,7 @@ class CoverageAnswer(Answer):
     """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone.
 
     Where it holds nothing, ``nearestBefore`` and ``nearestAfter`` are what it holds next to it, at most a day away.
+    ``unread`` names files that may hold what lacks, and are damaged or of a kind that is not read.
     """
 
     covered: list[SpanAnswer]
@@ -32,8 +33,9 @@ class CoverageAnswer(Answer):
     share: float
     overwrite_at: Moment | None
     zone: str
-    nearest_before: SpanAnswer | None = None
-    nearest_after: SpanAnswer | None = None
+    nearest_before: SpanAnswer | None
+    nearest_after: SpanAnswer | None
+    unread: list[str]
 
 
 @router.get("/coverage", responses=problems(401, 404))
@@ -57,4 +59,5 @@ async def read_coverage(
         zone=measured.zone,
         nearest_before=SpanAnswer.of(nearest.before),
         nearest_after=SpanAnswer.of(nearest.after),
+        unread=list(measured.unread),
     )
