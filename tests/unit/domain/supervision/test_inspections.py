@@ -83,6 +83,7 @@ def violation(case: str, at: datetime = FEBRUARY) -> Violation:
     return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R63")
 @pytest.mark.parametrize("other", [PERIOD, "2031-Q1"])
 def test_of_two_inspections_that_are_begun_at_once_of_the_same_time_one_is_refused(
