@@ -19,10 +19,11 @@ from services.verifier.trail import Event, Trail
 DAYS = 30
 ACTIONS = frozenset({
     "account-locked", "account-unlocked", "change-carried-out", "change-confirmed", "change-objected",
-    "change-requested", "change-withdrawn", "identity-bound", "identity-unbound", "passkey-added", "passkey-cloned",
-    "passkey-ended", "passkey-removed", "password-changed", "password-reset", "person-added", "person-changed",
-    "post-assigned", "post-ended", "recovery-code-used", "recovery-codes-renewed", "second-factor-ended",
-    "second-factor-enrolled", "second-factor-reset", "signatures-held", "signatures-released",
+    "change-requested", "change-withdrawn", "directory-linked", "identity-bound", "identity-unbound", "leaving-begun",
+    "leaving-ended", "passkey-added", "passkey-cloned", "passkey-ended", "passkey-removed", "password-changed",
+    "password-reset", "person-added", "person-changed", "post-assigned", "post-ended", "recovery-code-used",
+    "recovery-codes-renewed", "second-factor-ended", "second-factor-enrolled", "second-factor-reset",
+    "signatures-held", "signatures-released",
 })  # fmt: skip
 ABSENCES = frozenset(
     {"absence-added", "absence-confirmed", "absence-ended"}

@@ -71,7 +71,13 @@ async def _issue(
                 ) from error
             preserved = [row for row in preserved if row["key"] != sealed.key]
             await database.run(
-                ACTOR, damages.report_preserved, order.application_id, order.item_id, sealed.to_json(), faults
+                ACTOR,
+                damages.report_preserved,
+                order.application_id,
+                order.item_id,
+                sealed.to_json(),
+                faults,
+                job_key=command.job_key,
             )
             await _clear(order, database, store, loan_keys)
         else:

@@ -16,7 +16,7 @@ from services.runtime.errors import Fatal, NoPlace, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys.vault_keys import VaultKeys
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, StoreDown
 from services.workers import vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.retrieve import Request, Retrieval
@@ -169,7 +169,9 @@ class _Work:
             )
             return False
         finally:
-            await self._clear(need)
+            # what a store that is away keeps is swept later: it is neither the failure nor a reason to end the others
+            with suppress(StoreDown):
+                await self._clear(need)
 
     async def ask(self) -> None:
         """Keep what each recorder says it has: at the retrieval it is seen what has gone since."""

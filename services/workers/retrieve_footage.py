@@ -328,6 +328,7 @@ class _Run:
             order.item_id,
             damaged.sealed.to_json(),
             self.unusable[damaged.sealed.key],
+            job_key=self.command.job_key,
         )
 
     async def _copy(self, best: Holding) -> tuple[UploadAttempt, Sealed]:

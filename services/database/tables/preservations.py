@@ -10,6 +10,7 @@ from services.database.base import Base, new_id
 
 HELD = text("released_at IS NULL")
 OPEN = text("next_try_at IS NOT NULL")
+DAMAGED = "damaged"  # why an object counts as held no more that is kept till the others of its case are released
 
 
 class Preservation(Base):

@@ -16,9 +16,10 @@ class Violation(Base):
     """One breach of a loan's rules, once for each hand-over, kind and due date, and once for each matter.
 
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
-    again. ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a
-    later report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The key
-    of those without a due date holds for open ones: a leak may come after an earlier one was decided.
+    again; after a cleared one at the hard maximum it is the end of the time that was left to return the copies.
+    ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a later
+    report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The key of those
+    without a due date holds for open ones: a leak may come after an earlier one was decided.
     """
 
     __tablename__ = "violations"

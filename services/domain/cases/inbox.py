@@ -25,6 +25,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings, security_check
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
+from services.domain.custody import reissue
 from services.domain.matters import queries as matter_queries
 from services.domain.reviews import assignment, judgements, questions, scopes
 from services.domain.reviews import service as review_service
@@ -465,7 +466,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,
         judgement=judgements.describe(uow, review),
-        replacements=judgements.describe_replacements(uow, review),
+        replacements=judgements.describe_replacements(uow, review, reissue.find_obstacle),
     )
 
 

@@ -26,6 +26,7 @@ from services.domain.process.permissions import CaseState
 from services.domain.retrieval import attempts, masters, progress
 from services.domain.reviews import ending, moot_matters, replacements
 from services.domain.reviews.replacements import Approved, Replacement
+from services.domain.reviews.schemas import RecalledBecause
 from services.domain.rules import agreed_limits
 
 BECAUSE = "replaced"
@@ -34,17 +35,18 @@ INSPECTORS = ("security-reviewer", "return-inspector")
 STAYS_CLOSED = (suspensions.VIOLATION, suspensions.RECALLED)
 
 
-def is_possible(uow: UnitOfWork, state: CaseState, hand_over: HandOver) -> bool:
-    """Whether the copies of a loan can be replaced under its application.
+def find_obstacle(uow: UnitOfWork, state: CaseState, hand_over: HandOver) -> RecalledBecause | None:
+    """Return why the copies of a loan cannot be replaced under its application; None where they can.
 
     Not once its longest use period is used up (R50), not while a violation or a recall keeps the loan closed, which the
     new copies would open again (R42, R65), and not where the case runs on a model of an earlier release, which does not
     know of it: then the copies are recalled, and a new application is needed.
     """
     if any(row.hand_over_id is not None and row.cause in STAYS_CLOSED for row in suspensions.list_open(uow, hand_over)):
-        return False
-    remains = agreed_limits.remaining_days(uow, state.application) > 0
-    return remains and deployed_models.waits_for(uow, state.application, LOAN_CLOSED)
+        return "loan-closed"
+    if agreed_limits.remaining_days(uow, state.application) <= 0:
+        return "used-up"
+    return None if deployed_models.waits_for(uow, state.application, LOAN_CLOSED) else "earlier-model"
 
 
 def begin(

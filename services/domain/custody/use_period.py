@@ -177,6 +177,11 @@ def give_back(
     change_due_date(uow, hand_over, due_at if overdue_at_once else later, because=because, return_until=return_until)
 
 
+def end_of_new_grace(uow: UnitOfWork, hand_over: HandOver) -> datetime:
+    """Return until when copies can be returned whose grace begins now: as it was when they were offered."""
+    return uow.now + _usual_grace(uow, hand_over)
+
+
 def _end_of_return(uow: UnitOfWork, hand_over: HandOver, frozen_since: datetime) -> datetime:
     """Return until when copies can be returned that were frozen up to now: nobody could return them meanwhile.
 

@@ -49,8 +49,10 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
     None when the copies came back or were reported lost inside the grace, and while a problem report freezes them: the
     clock stands, and the lifted freeze arms it anew. A loss that was reported after the grace is a second violation.
-    Raises NotPermitted before the grace is over by the database's clock, and for a case that is closed, but for one
-    that a loss or the receipt of what was provided has closed after the grace, beside the job.
+    Where the due date could not move when its violation was cleared, the end of the time that was left to return the
+    copies is the date that is missed next. Raises NotPermitted before the grace is over by the database's clock, and
+    for a case that is closed, but for one that a loss or the receipt of what was provided has closed after the grace,
+    beside the job.
     """
     act = "open a violation"
     application = permissions.lock(uow, application_id, act).application
@@ -62,7 +64,9 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     ends = [moment for moment in moments if moment is not None]
     if any(moment < late_from for moment in ends):
         return None
-    known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
+    missed, known = hand_over.due_at, _newest_overdue(uow, hand_over)
+    if known is not None and _is_overdue_again(uow, known, late_from):
+        missed, known = late_from, None
     if known is not None or hand_over.replaced_at is not None:  # frozen until it was replaced: the clock stood
         return known
     # the job runs beside what ends the loan, which closes the case: both are true
@@ -86,7 +90,7 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
         "dueAt": hand_over.due_at.isoformat(),
         "graceOverAt": late_from.isoformat(),
     }
-    return open_once(uow, hand_over, OVERDUE, facts, due_at=hand_over.due_at)
+    return open_once(uow, hand_over, OVERDUE, facts, due_at=missed)
 
 
 def open_once(
@@ -105,7 +109,7 @@ def open_once(
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
     It takes the freeze of a problem report over, and its suspension counts from there: the copies can be returned.
-    ``due_at``: the due date that was missed, of an overdue copy. ``problem_id``: the problem report that has found it,
+    ``due_at``: the date that was missed, of an overdue copy. ``problem_id``: the problem report that has found it,
     each once. ``accused``: people by id; unless others are named, the custodian, or the heads of the department where
     the custodian has left. Raises ValueError for an unknown kind.
     """
@@ -292,8 +296,9 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
     """End a violation: upheld, cleared or settled. Clearing lifts its suspension and gives back the days.
 
     An overdue copy gets back the time since its due date, any other one the time since the suspension, inside the hard
-    maximum; ``use-period-changed`` is published where somebody holds the copies. Upheld or settled, the suspension
-    stays. The same end a second time changes nothing; Refused for another one, ValueError for an unknown one.
+    maximum, and an overdue one a whole grace to be returned, whatever the maximum; ``use-period-changed`` is published
+    where somebody holds the copies. Upheld or settled, the suspension stays. The same end a second time changes
+    nothing; Refused for another one, ValueError for an unknown one.
     """
     if closed_as not in ENDS:
         raise ValueError(f"{closed_as!r} is no end of a violation: use one of {', '.join(ENDS)}")
@@ -391,7 +396,8 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
     for suspension in stood_with:
         suspensions.lift(uow, suspension)
     since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
-    use_period.give_back(uow, hand_over, since, because="violation-cleared")
+    return_until = use_period.end_of_new_grace(uow, hand_over) if violation.kind == OVERDUE else None
+    use_period.give_back(uow, hand_over, since, because="violation-cleared", return_until=return_until)
     if suspensions.is_held(hand_over):
         # a report whose freeze it had taken over may not be answered yet (R44)
         reports = select(Matter.id).where(
@@ -399,6 +405,21 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
         )
         for matter_id in uow.session.scalars(reports).all():
             suspensions.open_once(uow, hand_over, suspensions.PROBLEM, matter_id)
+
+
+def _newest_overdue(uow: UnitOfWork, hand_over: HandOver) -> Violation | None:
+    """Return the newest violation of the present due date, or of a time that was left to return the copies after it."""
+    query = select(Violation).where(
+        Violation.hand_over_id == hand_over.id, Violation.kind == OVERDUE, Violation.due_at >= hand_over.due_at
+    )
+    return uow.session.scalar(query.order_by(Violation.due_at.desc()).limit(1))
+
+
+def _is_overdue_again(uow: UnitOfWork, known: Violation, late_from: datetime) -> bool:
+    """Return whether the time is over that was left to return the copies when their violation was cleared."""
+    if known.closed_as != CLEARED or known.closed_at is None:
+        return False
+    return late_from > known.closed_at and permissions.is_over(uow, late_from)
 
 
 def _list_answerable(uow: UnitOfWork, hand_over: HandOver) -> list[str]:

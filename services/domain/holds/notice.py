@@ -11,7 +11,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import DAMAGED, Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.documents import service as document_service
@@ -36,7 +36,9 @@ def _content(uow: UnitOfWork, hold: Hold, application: Application, *, to_confir
     masters = select(Master).where(Master.application_id == application.id, Master.discarded_at.is_(None))
     of_item = {row.item_id: row for row in uow.session.scalars(masters)}
     preserved = select(Preservation.item_id).where(
-        Preservation.application_id == application.id, Preservation.discarded_at.is_(None)
+        Preservation.application_id == application.id,
+        Preservation.discarded_at.is_(None),
+        func.coalesce(Preservation.released_because, "") != DAMAGED,
     )
     in_quarantine = set(uow.session.scalars(preserved))
     items = (

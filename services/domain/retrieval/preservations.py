@@ -13,7 +13,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.matters import Matter
-from services.database.tables.preservations import FailedPreservation, Preservation
+from services.database.tables.preservations import DAMAGED, FailedPreservation, Preservation
 from services.database.tables.reviews import Decision
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
@@ -27,6 +27,7 @@ from services.runtime.spans import Span
 
 PRESERVATION_FAILED = "preservation-failed"  # the action in the audit trail, and the notice
 INCOMPLETE = "Incomplete"  # the code of a preservation of which a later try may give more
+OBJECT_DAMAGED = "ObjectDamaged"  # the code where what was preserved is not what was sealed
 GONE = ("NothingRecorded", "FootageMissing")  # what says that the recorder has nothing of it
 FIRST_PAUSE = timedelta(minutes=1)
 # A recorder or store that is away is asked for little; what it gave may have been fetched whole, in vain.
@@ -126,7 +127,8 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
 
 def _is_held(uow: UnitOfWork, item: Item) -> bool:
     """Return whether the quarantine has the item as it is asked for: whole, or as much of it as the recorder gives."""
-    rows = _covering(list_usable(uow, item), Span(item.asked_start, item.asked_end))
+    held = [row for row in list_usable(uow, item) if row.released_at is None]
+    rows = _covering(held, Span(item.asked_start, item.asked_end))
     if all(_may_give_more(row.sealed, row.asked_end, row.preserved_at) for row in rows):
         tried = uow.session.get(FailedPreservation, item.id)
         own = any(row.item_id == item.id for row in rows)  # what an appealed case has was not tried to the end
@@ -200,7 +202,7 @@ def record_report(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Spa
 
 
 def list_held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
-    """Return the item's quarantine objects that are there, oldest first."""
+    """Return the item's quarantine objects that are there and not known to be damaged, oldest first."""
     return list(
         uow.session.scalars(
             select(Preservation)
@@ -214,8 +216,14 @@ def list_usable(uow: UnitOfWork, item: Item) -> list[Preservation]:
     """Return what the quarantine has of an item: its own, and what the case that is appealed has of the same camera.
 
     That one stays as long as the appeal is open (``holds.queries``), and may be all that is left: the recorder has
-    overwritten the footage meanwhile.
+    overwritten the footage meanwhile. What was found damaged is among them, though it counts as held no more: who
+    reads it finds out anew, and a store that had lost sight of it may have it again.
     """
+    there = and_(
+        or_(Preservation.released_at.is_(None), Preservation.released_because == DAMAGED),
+        Preservation.discarded_at.is_(None),
+    )
+    own = select(Preservation).where(Preservation.item_id == item.id, there).order_by(Preservation.preserved_at)
     appealed = (
         select(Preservation)
         .join(Item, Item.id == Preservation.item_id)
@@ -225,11 +233,11 @@ def list_usable(uow: UnitOfWork, item: Item) -> list[Preservation]:
             Item.camera_id == item.camera_id,
             Preservation.asked_start < item.asked_end,
             Preservation.asked_end > item.asked_start,
-            Preservation.released_at.is_(None),
+            there,
         )
         .order_by(Preservation.preserved_at)
     )
-    return [*list_held(uow, item.id), *uow.session.scalars(appealed)]
+    return [*uow.session.scalars(own), *uow.session.scalars(appealed)]
 
 
 def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> Kept:
@@ -426,6 +434,29 @@ def end_tries(uow: UnitOfWork, application_id: str) -> None:
     uow.session.execute(delete(FailedPreservation).where(FailedPreservation.application_id == application_id))
 
 
+def end_damaged(uow: UnitOfWork, application_id: str, key: str, job_key: int) -> None:
+    """Let a quarantine object that is not what was sealed count as held no more; what it held is preserved again.
+
+    Its object stays as evidence until the others of its case are released. ``application_id``: the case whose job has
+    found it, maybe the appeal of the one that preserved it. Nothing is preserved again once the retrieval asks the
+    recorder itself. A second run, and the key of another kind of object, change nothing.
+    """
+    state = permissions.lock(uow, application_id, "preserve footage again")
+    query = select(Preservation).join(UploadAttempt, UploadAttempt.id == Preservation.attempt_id)
+    row = uow.session.scalar(query.where(UploadAttempt.key == key, Preservation.released_at.is_(None)))
+    if row is None:
+        return
+    items = [item for item in items_in_scope(uow, application_id) if row in list_usable(uow, item)]
+    row.released_at, row.released_because = uow.now, DAMAGED
+    uow.session.flush()
+    if not permissions.is_preserved(state):
+        return
+    preserve = _what_to_preserve(uow, application_id)
+    for item in items:
+        if not _is_held(uow, item) and _need_of(uow, item, preserve) is not None:
+            record_failure(uow, application_id, item.id, OBJECT_DAMAGED, job_key)
+
+
 def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
     """End every hold of the case's quarantine; lists the objects that are still to be discarded."""
     rows = list(
@@ -436,7 +467,7 @@ def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preserva
         )
     )
     for row in rows:
-        if row.released_at is None:
+        if row.released_at is None or row.released_because == DAMAGED:
             row.released_at, row.released_because = uow.now, because
             audit_trail.record(
                 uow, "preservation-released", "item", row.item_id, application_id=application_id, because=because

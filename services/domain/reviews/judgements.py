@@ -6,19 +6,21 @@ A fine and a dismissal need Legal's approval, and a rule of the organisation can
 fine has no legal basis (T14). What Legal does not approve is dropped, and the rest takes effect.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.process import permissions
+from services.domain.process.permissions import CaseState
 from services.domain.reviews import disposal_marks, replacements
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.reviews.schemas import (
@@ -27,6 +29,7 @@ from services.domain.reviews.schemas import (
     JudgementForm,
     MatterFact,
     OfferedSanction,
+    RecalledBecause,
     ReplacementForm,
 )
 from services.domain.stages.catalogue import STAGES, Stage
@@ -157,8 +160,15 @@ def list_people(judgement: Mapping[str, Any] | None) -> list[str]:
     return [one["personId"] for one in (judgement or {}).get("sanctions", ())]
 
 
-def describe_replacements(uow: UnitOfWork, review: Review) -> ReplacementForm | None:
-    """Return what the answer to a problem may have retrieved again; None for any other review."""
+def describe_replacements(
+    uow: UnitOfWork,
+    review: Review,
+    find_obstacle: Callable[[UnitOfWork, CaseState, HandOver], RecalledBecause | None],
+) -> ReplacementForm | None:
+    """Return what the answer to a problem may have retrieved again; None for any other review.
+
+    ``find_obstacle``: says why the copies of a loan cannot be replaced, which is custody's to know.
+    """
     if review.stage != replacements.STAGE or review.matter_id is None:
         return None
     state = permissions.read(uow, review.application_id)
@@ -175,6 +185,7 @@ def describe_replacements(uow: UnitOfWork, review: Review) -> ReplacementForm | 
             )
             for line in replacements.list_approved(uow, state)
         ],
+        recalled_because=find_obstacle(uow, state, state.hand_over) if state.hand_over is not None else None,
     )
 
 

@@ -1,6 +1,6 @@
 """The typed views of reviews, which page and API share, and the bodies of what is decided."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -247,11 +247,18 @@ class ApprovedCamera(Answer):
     end: Moment
 
 
+RecalledBecause: TypeAlias = Literal["loan-closed", "used-up", "earlier-model"]
+
+
 class ReplacementForm(Answer):
-    """What the answer to a problem may have retrieved again: the items that were reported, and what was approved."""
+    """What the answer to a problem may have retrieved again: the items that were reported, and what was approved.
+
+    ``recalledBecause``: why the answer to replace the copies would recall them instead; null where it replaces them.
+    """
 
     reported: list[str]
     approved: list[ApprovedCamera]
+    recalled_because: RecalledBecause | None
 
 
 class ReviewsBody(Body):

@@ -23,7 +23,7 @@ from services.domain.custody import integrity
 from services.domain.documents import retention
 from services.domain.matters import problems
 from services.domain.notifications import service as notification_service
-from services.domain.retrieval import attempts
+from services.domain.retrieval import attempts, preservations
 from services.domain.storage import readers, verification
 from services.domain.storage.verification import DAMAGED, Place, Subject
 from services.runtime.errors import NotFound, Refused
@@ -115,12 +115,20 @@ def report_checked(
 
 
 def report_preserved(
-    uow: UnitOfWork, application_id: str, item_id: str, sealed: Mapping[str, Any], faults: Sequence[str]
+    uow: UnitOfWork,
+    application_id: str,
+    item_id: str,
+    sealed: Mapping[str, Any],
+    faults: Sequence[str],
+    *,
+    job_key: int,
 ) -> None:
     """Record that what the quarantine has of an item is not what was sealed, once, and tell Security.
 
-    It has no replica: it is used no more, and what else there is of the item takes its place.
+    It has no replica: it counts as preserved no more, and what else there is of the item takes its place; while the
+    case is decided its recorder is asked again. ``job_key``: of the job that has found it.
     """
+    preservations.end_damaged(uow, application_id, sealed["key"], job_key)
     known = select(AuditEvent.seq).where(AuditEvent.action == "object-damaged", AuditEvent.subject_id == sealed["key"])
     if uow.session.scalar(known.limit(1)) is not None:
         return

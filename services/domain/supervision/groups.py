@@ -165,14 +165,19 @@ def withdraw(uow: UnitOfWork, group_id: str) -> SupervisionGroup:
     return group
 
 
-def find_current(uow: UnitOfWork) -> SupervisionGroup | None:
-    """Return the group that was appointed last and not replaced, whether its term is over or not; with its members."""
+def find_current(uow: UnitOfWork, *, for_change: bool = False) -> SupervisionGroup | None:
+    """Return the group that was appointed last and not replaced, whether its term is over or not; with its members.
+
+    ``for_change``: locked, so that those who change what the group does take turns.
+    """
     query = (
         select(SupervisionGroup)
         .where(SupervisionGroup.confirmed_at.is_not(None), SupervisionGroup.ended_at.is_(None))
         .order_by(SupervisionGroup.confirmed_at.desc())
         .limit(1)
     )
+    if for_change:
+        query = query.with_for_update().execution_options(populate_existing=True)
     return uow.session.scalar(query.options(selectinload(SupervisionGroup.members)))
 
 

@@ -81,7 +81,7 @@ def _is_usual(uow: UnitOfWork, period: Period) -> bool:
 
 
 def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspection:
-    group = groups.find_current(uow)
+    group = groups.find_current(uow, for_change=True)
     refusal = groups.refusal_of(uow, group)
     if refusal is not None:
         raise refusal

@@ -1,11 +1,15 @@
 """Which events of accounts belong to a package."""
 
+import ast
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.verifier.accounts import Signatures, is_before, is_listed, person_of
+from services.runtime.places import ROOT
+from services.verifier.accounts import ABSENCES, ACTIONS, ORGANISATION, Signatures, is_before, is_listed, person_of
 
 SIGNED = datetime(2031, 3, 4, 12, tzinfo=UTC)
 
@@ -52,3 +56,54 @@ def test_what_a_signature_counted_by_belongs_to_it(
     assert signatures.concerns(event, SIGNED - timedelta(days=1)) is expected
     assert not signatures.concerns(event, SIGNED - timedelta(days=31))
     assert not is_listed({**event, "application": "c"})
+
+
+# Recorded about a person without a case, and no event of the list.
+LEFT_OUT = {
+    # nothing came of it: the lock that follows is named
+    *("code-refused", "login-delayed", "login-refused", "signature-refused"),
+    # the account is used, and stays as it is
+    *("logged-in", "logged-out", "session-ended", "sessions-ended"),
+    # what comes of it is named
+    *("passkey-enrolment-started", "second-factor-enrolment-started"),
+    "passkey-renamed",  # by its owner; the key stays the same
+    *("refusals-read", "test-notice"),  # of what a person reads and is sent
+}
+
+
+def recorded_about_people() -> Iterator[str]:
+    for path in sorted((ROOT / "services" / "domain").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "audit_trail.record":
+                continue
+            action, kind = (one.value if isinstance(one, ast.Constant) else None for one in node.args[1:3])
+            of_case = any(keyword.arg == "application_id" for keyword in node.keywords)
+            if kind in ("person", "passkey") and isinstance(action, str) and not of_case:
+                yield action
+
+
+def test_each_event_of_an_account_is_named_or_left_out_for_a_reason() -> None:
+    found = set(recorded_about_people())
+
+    assert {"leaving-begun", "password-reset", "passkey-cloned"} <= found
+    assert sorted(found - ACTIONS - ABSENCES) == sorted(LEFT_OUT)
+
+
+def test_both_verifiers_have_the_same_list() -> None:
+    source = (ROOT / "services/verifier/page/source/accounts.js").read_text(encoding="utf-8")
+    listed = {
+        name: set(re.findall(r'"([a-z-]+)"', members))
+        for name, members in re.findall(r"^const (\w+) = new Set\(\[(.*?)\]\);", source, re.MULTILINE | re.DOTALL)
+    }
+
+    assert listed == {"ACTIONS": ACTIONS, "ABSENCES": ABSENCES, "ORGANISATION": ORGANISATION}
+
+
+@pytest.mark.parametrize("action", ["leaving-begun", "leaving-ended", "directory-linked"])
+def test_who_was_leaving_when_they_signed_is_told(action: str) -> None:
+    signatures = Signatures()
+    signatures.add({"person": "keeper", "signedAt": SIGNED.isoformat()}, {})
+    event = {"action": action, "application": None, "subject": {"kind": "person", "id": "keeper"}, "detail": {}}
+
+    assert is_listed(event)
+    assert signatures.concerns(event, SIGNED - timedelta(days=1))

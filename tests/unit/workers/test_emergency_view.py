@@ -7,18 +7,22 @@ from typing import Any
 import pytest
 import rfc8785
 from custody_desk import ASKED, Case, Desk
+from sqlalchemy import select
 
+from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
+from services.database.tables.preservations import FailedPreservation
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
+from services.domain.cases import footage
 from services.domain.custody import emergency
 from services.domain.matters.kinds import urgent
 from services.domain.process import permissions
-from services.domain.retrieval import attempts
+from services.domain.retrieval import attempts, preservations
 from services.runtime.errors import NotPermitted, NotYet
 from services.vault.age import NotARecipient
 from services.vault.keys.vault_keys import KeyGone
@@ -180,6 +184,58 @@ async def test_what_is_damaged_is_not_shown_and_is_told_to_security(desk: Desk) 
     [event] = [one for one in desk.rows(AuditEvent) if one.action == "object-damaged"]
     assert event.subject_id == key
     assert [one.person_id for one in desk.rows(Notice) if one.code == "footage-damaged"] == ["security"]
+
+
+def held(desk: Desk, case: Case) -> tuple[bool, bool]:
+    """Whether the vault has the item, as lists say, and as its own page does."""
+    safe = desk.do(lambda uow: uow.session.scalar(select(Item.id).where(footage.is_safe()))) is not None
+    return safe, desk.do(preservations.list_needs, case.id) == (1, [])
+
+
+@pytest.mark.requirement("R31", refuses=True)
+async def test_what_is_damaged_counts_as_preserved_no_more_and_is_fetched_again(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    await preserve(desk, case)
+    assert held(desk, case) == (True, True)
+    [key] = desk.objects("quarantine")
+    desk.damage("quarantine", key)
+
+    await grant(desk)
+    await grant(desk)
+
+    assert held(desk, case) == (False, False)
+    [failed] = desk.rows(FailedPreservation)
+    assert (failed.code, failed.failures) == ("ObjectDamaged", 1)
+    assert [one.person_id for one in desk.rows(Notice) if one.code == "preservation-failed"] == ["operator"]
+    desk.clock.turn(timedelta(minutes=1))
+    [item_id] = desk.do(preservations.claim_due, (), 9)
+    given = {name: desk.worker[name] for name in ("database", "store", "vault_keys", "recorders", "places")}
+    assert await preserve_footage.retry(item_id, **given) is True
+
+    assert held(desk, case) == (True, True)
+    assert desk.rows(FailedPreservation) == []
+    assert len(desk.objects("quarantine")) == 2, "what is damaged stays to be examined until the case ends"
+    left = desk.do(preservations.release, case.id, "withdrawn")
+    assert {row.sealed["key"] for row in left} == set(desk.objects("quarantine"))
+
+
+@pytest.mark.requirement("R31", refuses=True)
+async def test_what_is_damaged_is_told_to_the_storage_office_where_the_recorder_has_it_no_more(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    await preserve(desk, case)
+    [key] = desk.objects("quarantine")
+    desk.remove_as_root("quarantine", key)
+    desk.recordings.rename(desk.root / "away")
+
+    await grant(desk)
+
+    assert held(desk, case) == (False, False)
+    desk.clock.turn(timedelta(minutes=1))
+    given = {name: desk.worker[name] for name in ("database", "store", "vault_keys", "recorders", "places")}
+    assert await preserve_footage.retry(case.item(), **given) is False
+    assert [one.person_id for one in desk.rows(Notice) if one.code == "preservation-failed"] == ["operator"]
 
 
 @pytest.mark.requirement("R2", refuses=True)

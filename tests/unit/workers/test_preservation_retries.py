@@ -30,7 +30,7 @@ from services.recorders.protocol import RecorderFacts
 from services.runtime.metrics import DATABASE_REGISTRY
 from services.runtime.spans import Span
 from services.vault.store.protocol import StoreDown
-from services.workers import preserve_footage
+from services.workers import preserve_footage, vault_actions
 from services.workers.preservation_retries import PreservationRetries
 from services.workers.preserve_footage import Result
 
@@ -141,6 +141,31 @@ async def test_a_store_that_was_away_is_tried_again_too(desk: Desk) -> None:
     desk.clock.turn(MINUTE)
 
     assert await retry_due(desk) == [True]
+
+
+async def test_a_store_that_does_not_clear_up_either_hides_no_failure_and_stops_no_other_item(desk: Desk) -> None:
+    case = desk.case("gate", "yard")
+    down = StoreDown("away")
+    with patch.object(type(desk.store), "put", side_effect=down), patch.object(vault_actions, "_sweep_one") as sweep:
+        sweep.side_effect = down
+        assert await desk.work(preserve_footage, application_id=case.id) == Result(0, 2)
+        desk.clock.turn(MINUTE)
+        assert await retry_due(desk) == [False, False]
+    assert {row.code for row in desk.rows(FailedPreservation)} == {"StoreDown"}
+
+    desk.clock.turn(2 * MINUTE)
+    assert await retry_due(desk) == [True, True]
+    assert all(row.finished_at is not None or row.swept_at is not None for row in desk.rows(UploadAttempt))
+
+
+async def test_what_fails_by_a_defect_is_not_hidden_by_the_store(desk: Desk) -> None:
+    case = desk.case("gate")
+    with (
+        patch.object(type(desk.store), "put", side_effect=ZeroDivisionError("a defect")),
+        patch.object(vault_actions, "_sweep_one", side_effect=StoreDown("away")),
+        pytest.raises(ZeroDivisionError),
+    ):
+        await desk.work(preserve_footage, application_id=case.id)
 
 
 def safe(desk: Desk) -> list[str]:

@@ -163,7 +163,7 @@ class ProblemReport(Kind):
             return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
         if decision.outcome in BREACH:
             return {**outcome, "violation": self._breach(uow, matter, hand_over, decision)}
-        again = decision.outcome == REPLACE and reissue.is_possible(uow, state, hand_over)
+        again = decision.outcome == REPLACE and reissue.find_obstacle(uow, state, hand_over) is None
         if again:
             items = reissue.begin(uow, state, hand_over, decision, number=matter.number, matter_id=matter.id)
             outcome |= {"issue": state.application.issue, "items": items}

@@ -7,10 +7,11 @@ import { Invalid, at, get, items, keysAre, same, shown, sorted } from "./values.
 const DAYS = 30;
 const ACTIONS = new Set([
   "account-locked", "account-unlocked", "change-carried-out", "change-confirmed", "change-objected",
-  "change-requested", "change-withdrawn", "identity-bound", "identity-unbound", "passkey-added", "passkey-cloned",
-  "passkey-ended", "passkey-removed", "password-changed", "password-reset", "person-added", "person-changed",
-  "post-assigned", "post-ended", "recovery-code-used", "recovery-codes-renewed", "second-factor-ended",
-  "second-factor-enrolled", "second-factor-reset", "signatures-held", "signatures-released",
+  "change-requested", "change-withdrawn", "directory-linked", "identity-bound", "identity-unbound", "leaving-begun",
+  "leaving-ended", "passkey-added", "passkey-cloned", "passkey-ended", "passkey-removed", "password-changed",
+  "password-reset", "person-added", "person-changed", "post-assigned", "post-ended", "recovery-code-used",
+  "recovery-codes-renewed", "second-factor-ended", "second-factor-enrolled", "second-factor-reset",
+  "signatures-held", "signatures-released",
 ]);
 // of the signer, or of whom they stand in for
 const ABSENCES = new Set(["absence-added", "absence-confirmed", "absence-ended"]);

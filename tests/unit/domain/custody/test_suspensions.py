@@ -468,6 +468,66 @@ def test_a_cleared_overdue_copy_has_its_grace_again_and_is_no_violation_at_once(
     assert len(loan.desk.rows(Violation)) == 2
 
 
+@pytest.mark.requirement("R50", "R51", refuses=True)
+@pytest.mark.parametrize("due_at", [HARDEST, HARDEST - HOUR])
+def test_copies_that_are_kept_after_a_cleared_violation_are_overdue_again_at_the_hard_maximum(
+    loan: Loan, due_at: datetime
+) -> None:
+    loan.act(use_period.change_due_date, due_at, because="extension")
+    loan.desk.clock.turn(30 * DAY)
+    loan.due_date_comes()
+    ends: list[datetime] = []
+    for turn in range(3):
+        loan.desk.clock.turn(GRACE)
+        violation = loan.grace_ends()
+        assert violation is not None
+        again = loan.grace_ends()
+        assert again is not None
+        assert again.id == violation.id, "the timer fires again"
+        loan.desk.clock.turn(5 * DAY)
+        close(loan, violation, "cleared")
+        ends.append(loan.desk.clock.now() + GRACE)
+
+        assert (loan.row.due_at, loan.causes) == (HARDEST, ["use-period-over"]), "nothing is used beyond the maximum"
+        assert loan.row.due_at + loan.act(agreed_limits.get_grace_period) == ends[-1], "a whole grace to return them"
+        assert loan.messages()[-1].variables["gracePeriod"]
+        assert len(loan.desk.rows(Violation)) == turn + 1
+
+    missed = sorted(row.due_at for row in loan.desk.rows(Violation))
+    assert missed == [due_at, HARDEST if due_at < HARDEST else ends[0], ends[1]]
+
+
+@pytest.mark.requirement("R51", refuses=True)
+def test_copies_that_came_back_within_the_grace_after_a_cleared_violation_are_not_overdue_again(loan: Loan) -> None:
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+    loan.desk.clock.turn(30 * DAY + GRACE)
+    violation = loan.grace_ends()
+    assert violation is not None
+    close(loan, violation, "cleared")
+    known = loan.grace_ends()
+    assert known is not None
+    assert known.id == violation.id, "the grace is not over"
+    loan.desk.clock.turn(GRACE - HOUR)
+    loan.case.give_back(loan.id)
+    loan.desk.clock.turn(HOUR)
+
+    assert loan.grace_ends() is None
+    assert len(loan.desk.rows(Violation)) == 1
+
+
+def test_an_upheld_violation_is_the_only_one_of_its_due_date(loan: Loan) -> None:
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+    loan.desk.clock.turn(30 * DAY + GRACE)
+    violation = loan.grace_ends()
+    assert violation is not None
+    close(loan, violation, "upheld")
+    loan.desk.clock.turn(30 * DAY)
+
+    known = loan.grace_ends()
+    assert known is not None
+    assert known.id == violation.id
+
+
 def test_a_violation_that_is_cleared_after_the_return_changes_no_date(loan: Loan) -> None:
     breach = loan.act(violations.open_once, "breach", {})
     loan.case.give_back(loan.id)

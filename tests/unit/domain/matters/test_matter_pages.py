@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,22 @@ async def test_the_review_of_a_matter_shows_its_facts_and_is_signed_over_them(po
     assert (await reviewer.get(f"/matters/{matter_id}")).status_code == 200
 
 
+@pytest.mark.requirement("R44")
+async def test_who_answers_reads_before_that_the_copies_would_be_recalled(portal: Portal, loan: LoanDesk) -> None:
+    review_id = loan.open(loan.report(), "problem")
+    loan.desk.clock.turn(timedelta(days=30))
+    reviewer = await portal.signed_in("reviewer")
+
+    for language, told in (
+        ("zh", ("本申请的副本不能更换：最长使用期限已用满。", "选择“重新调取并更换副本”，副本将被收回，借用结束")),
+        ("en", ("under this application: its longest use period is used up.", "replace the copies” recalls them and")),
+    ):
+        reviewer.cookies.set("footage_desk_language", language)
+        page = (await reviewer.get(f"/reviews/{review_id}")).text
+        assert all(sentence in page for sentence in told)
+        assert "judgement-replacements" not in page
+
+
 @pytest.mark.requirement("R43")
 async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(portal: Portal, loan: LoanDesk) -> None:
     keeper = await portal.signed_in("keeper")
@@ -228,6 +245,7 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
     assert "是二号门的画面" in page
     assert all(f'value="{outcome}"' in page for outcome in STAGES["problem"].outcomes)
     assert 'name="judgement-replacements-0-itemId"' in page
+    assert "不能更换副本" not in page
     decision = {
         "answers-differs": "true",
         "answers-retrieve-anew": "true",

@@ -29,6 +29,7 @@ from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
+from services.domain.cases import inbox
 from services.domain.custody import (
     closing,
     grants,
@@ -447,6 +448,15 @@ def test_what_replaces_a_copy_stays_within_the_filed_form(loan: LoanDesk) -> Non
     assert loan.desk.the(Application, id=loan.application_id).issue == 1
 
 
+def replace_as_told(loan: LoanDesk, matter_id: str) -> str | None:
+    """Answer with a replacement; why it becomes a recall, as whoever answers was told before."""
+    review_id = loan.open(matter_id, "problem")
+    told = loan.desk.run(inbox.get_review, review_id, by="reviewer").replacements
+    loan.answer(review_id, matter_id, "problem", "reviewer", "replace")
+    loan.desk.run(problems.answer, matter_id, "do what follows", ("replace",))
+    return cast("str | None", told.recalled_because)
+
+
 @pytest.mark.requirement("R44", "R50")
 @pytest.mark.parametrize("why", ["used-up", "earlier-model"])
 def test_copies_that_cannot_be_replaced_under_this_application_are_recalled(loan: LoanDesk, why: str) -> None:
@@ -459,7 +469,7 @@ def test_copies_that_cannot_be_replaced_under_this_application_are_recalled(loan
         loan.desk.run(runs_on_an_earlier_model)
     matter_id = loan.report()
     loan.desk.clock.turn(timedelta(days=30 if why == "used-up" else 1))
-    loan.respond(matter_id, "replace")
+    assert replace_as_told(loan, matter_id) == why
 
     assert loan.loan.returned_at is not None
     assert loan.loan.replaced_at is None
@@ -563,7 +573,7 @@ def test_a_replacement_opens_nothing_that_a_violation_or_a_recall_has_closed(loa
         if closed_by == "upheld":
             close_violation(loan, loan.desk.the(Violation), "upheld")
     matter_id = loan.report(problem="unplayable")
-    loan.respond(matter_id, "replace")
+    assert replace_as_told(loan, matter_id) == "loan-closed"
 
     assert loan.desk.the(Application, id=loan.application_id).issue == 1
     assert loan.loan.replaced_at is None
@@ -577,7 +587,7 @@ def test_a_replacement_opens_nothing_that_a_violation_or_a_recall_has_closed(loa
 def test_copies_are_replaced_once_a_violation_is_cleared(loan: LoanDesk) -> None:
     loan.ask("violation", "security-head", violationKind="finding")
     close_violation(loan, loan.desk.the(Violation), "cleared")
-    loan.respond(loan.report(), "replace")
+    assert replace_as_told(loan, loan.report()) is None
     assert loan.desk.the(Application, id=loan.application_id).issue == 2
 
 

@@ -4,8 +4,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -78,6 +81,38 @@ def refused(act: Any, *arguments: Any, **named: Any) -> str:
 
 def violation(case: str, at: datetime = FEBRUARY) -> Violation:
     return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R63")
+@pytest.mark.parametrize("other", [PERIOD, "2031-Q1"])
+def test_of_two_inspections_that_are_begun_at_once_of_the_same_time_one_is_refused(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    desk.clock.turn(timedelta(days=28))
+    desk.run(_sign)
+    both, find_seed = Barrier(2), sampling.find_seed
+
+    def find_seed_together(uow: UnitOfWork, end: datetime) -> sampling.Seed | None:
+        """Wait for the other one to have looked as well; in vain where it waits for this one to end."""
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=1)
+        return find_seed(uow, end)
+
+    monkeypatch.setattr(sampling, "find_seed", find_seed_together)
+
+    def begin(period: str) -> GroupInspection:
+        opened: GroupInspection = desk.run(service.open_due, periods.parse(period, "Asia/Shanghai"), by="supervisor")
+        return opened
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = [one.exception() for one in [pool.submit(begin, PERIOD), pool.submit(begin, other)]]
+
+    [refusal] = [one for one in ended if one is not None]
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, len(desk.all(GroupInspection))) == ("inspected-already", 1)
 
 
 def settle_all(uow: UnitOfWork) -> None:
