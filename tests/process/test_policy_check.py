@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from services.cli import main as cli_main
 from services.designers.lint.check import find
 from services.designers.lint.findings import Level
+from services.designers.policy_check import listing
 from services.designers.policy_check.check import check
 from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import ExitCode, Report
@@ -143,6 +144,29 @@ def test_a_path_is_told_in_the_names_of_the_elements_with_what_should_have_come(
         "部门初审：同意，或 证件核对：同意",
         "preliminary review: approved, or credentials check: approved",
     )
+
+
+@pytest.mark.requirement("R2", refuses=True)
+@pytest.mark.parametrize(
+    ("name", "timer", "job_type"),
+    [
+        ("each_night_what_was_preserved_is_released", "Event_Nightly", "release-preservation"),
+        ("a_case_is_opened_each_week_without_an_application", "Event_Weekly", "open-case"),
+    ],
+)
+def test_a_timer_that_begins_the_case_of_an_application_is_walked_without_one(
+    name: str, timer: str, job_type: str, models: Path, tmp_path: Path
+) -> None:
+    models = _edited(models, name)
+
+    report = check(models, discover(), items=1, until="missing")
+
+    [verdict] = [v for v in report.broken if v.rule == "missing"]
+    assert f"{job_type} needs the variable applicationId" in verdict.why[1]
+    assert verdict.counterexample is not None
+    assert [step.en for step in verdict.counterexample.steps] == [f"the timer {timer} starts it"]
+    listing.write_paths(report, models, tmp_path / "paths", "en")
+    _runs_to(tmp_path / "paths" / "missing", job_type)
 
 
 @pytest.mark.slow

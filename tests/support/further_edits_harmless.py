@@ -14,6 +14,7 @@ from edited_models import (
     Table,
     add_stage,
     change_stage,
+    check_again,
     declare_worker,
     gateway,
     review,
@@ -170,6 +171,20 @@ def legal_reviews_after_security(folder: Path) -> None:
     add_stage(folder, "legal-opinion", "法务审核", "legal review", _ANSWERS)
     model = Model(folder)
     _add_review(model, "Legal", "legal-opinion", "Flow_SecurityApproved")
+    model.save()
+
+
+@UNHARMED.does_no_harm
+def a_second_head_decides_on_materials_that_are_checked_again(folder: Path) -> None:
+    """Three preliminary reviews, of which one has the code of the job that checks the materials; all can send back."""
+    add_stage(folder, "preliminary-review", "复核初审", "third preliminary review", _ANSWERS)
+    model = Model(folder)
+    _add_review(model, "Third", "preliminary-review", "Flow_DepartmentApproved")
+    _add_review(model, "Second", "preliminary", "Flow_DepartmentApproved")
+    check_again(model, "Flow_DepartmentApproved")
+    model.insert("Flow_CheckedAgain", gateway("Gateway_StillComplete"), "Flow_StillComplete", "=applicationComplete")
+    model.end("Phase_Approval", "Event_NowIncomplete", terminates=True)
+    model.flow("Flow_NowIncomplete", "Gateway_StillComplete", "Event_NowIncomplete", "=not(applicationComplete)")
     model.save()
 
 
