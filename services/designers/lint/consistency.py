@@ -111,9 +111,10 @@ def _unknown_jobs(diagram: Diagram, folder: Folder, shipped: Collection[str]) ->
 def _usual_tag(folder: Folder) -> str:
     """Return the version tag that most processes of a folder carry; where none has one, that of the shipped models."""
     tags = Counter(tag for diagram in folder.diagrams for _, tag in _tags(diagram.root) if tag)
-    if not tags:
-        tags = Counter(tag for path in sorted(places.BPMN.glob("*.bpmn")) for _, tag in _tags(etree.parse(path).getroot()))
-    return tags.most_common(1)[0][0]
+    if tags:
+        return tags.most_common(1)[0][0]
+    shipped = etree.parse(places.BPMN / "video-retrieval.bpmn").getroot()
+    return next(tag for _, tag in _tags(shipped))
 
 
 def _tags(root: etree._Element) -> Iterator[tuple[str, str]]:
