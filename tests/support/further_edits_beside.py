@@ -430,7 +430,7 @@ def a_digest_is_written_each_week_and_when_the_maintenance_calls_for_it(folder: 
     model.flow("Flow_DigestWritten", "Task_WriteDigest", "Event_DigestWritten")
     call = '<zeebe:calledElement processId="digest" propagateAllChildVariables="false" bindingType="deployment" />'
     model.insert(
-        "Flow_Maintained",
+        "Flow_ListDisposalsOver",
         f'<bpmn:callActivity id="Call_Digest" name="周报"><bpmn:extensionElements>{call}</bpmn:extensionElements>'
         "</bpmn:callActivity>",
         "Flow_DigestCalled",

@@ -175,16 +175,21 @@ def legal_reviews_after_security(folder: Path) -> None:
 
 
 @UNHARMED.does_no_harm
-def a_second_head_decides_on_materials_that_are_checked_again(folder: Path) -> None:
-    """Three preliminary reviews, of which one has the code of the job that checks the materials; all can send back."""
-    add_stage(folder, "preliminary-review", "复核初审", "third preliminary review", _ANSWERS)
+def a_second_head_of_the_department_decides(folder: Path) -> None:
+    """Both are asked as the stage of the preliminary review, and both can send back."""
     model = Model(folder)
-    _add_review(model, "Third", "preliminary-review", "Flow_DepartmentApproved")
-    _add_review(model, "Second", "preliminary", "Flow_DepartmentApproved")
+    _add_review(model, "SecondHead", "preliminary", "Flow_DepartmentApproved")
+    model.save()
+
+
+@UNHARMED.does_no_harm
+def materials_are_checked_again_after_the_department(folder: Path) -> None:
+    model = Model(folder)
     check_again(model, "Flow_DepartmentApproved")
-    model.insert("Flow_CheckedAgain", gateway("Gateway_StillComplete"), "Flow_StillComplete", "=applicationComplete")
+    complete = "=applicationComplete = true"
+    model.insert("Flow_CheckedAgain", gateway("Gateway_StillComplete"), "Flow_StillComplete", complete)
     model.end("Phase_Approval", "Event_NowIncomplete", terminates=True)
-    model.flow("Flow_NowIncomplete", "Gateway_StillComplete", "Event_NowIncomplete", "=not(applicationComplete)")
+    model.flow("Flow_NowIncomplete", "Gateway_StillComplete", "Event_NowIncomplete", "=applicationComplete = false")
     model.save()
 
 
