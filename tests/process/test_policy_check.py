@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from services.cli import main as cli_main
 from services.designers.lint.check import find
 from services.designers.lint.findings import Level
+from services.designers.policy_check import listing
 from services.designers.policy_check.check import check
 from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import ExitCode, Report
@@ -145,6 +146,29 @@ def test_a_path_is_told_in_the_names_of_the_elements_with_what_should_have_come(
     )
 
 
+@pytest.mark.requirement("R2", refuses=True)
+@pytest.mark.parametrize(
+    ("name", "timer", "job_type"),
+    [
+        ("each_night_what_was_preserved_is_released", "Event_Nightly", "release-preservation"),
+        ("a_case_is_opened_each_week_without_an_application", "Event_Weekly", "open-case"),
+    ],
+)
+def test_a_timer_that_begins_the_case_of_an_application_is_walked_without_one(
+    name: str, timer: str, job_type: str, models: Path, tmp_path: Path
+) -> None:
+    models = _edited(models, name)
+
+    report = check(models, discover(), items=1, until="missing")
+
+    lacking = f"{job_type} needs the variable applicationId"
+    verdict = next(v for v in report.broken if v.rule == "missing" and lacking in v.why[1])
+    assert verdict.counterexample is not None
+    assert [step.en for step in verdict.counterexample.steps] == [f"the timer {timer} starts it"]
+    listing.write_paths(report, models, tmp_path / "paths", "en")
+    assert job_type in _jobs_of(tmp_path / "paths" / "missing")
+
+
 @pytest.mark.slow
 def test_a_check_that_has_to_stop_or_tries_one_item_says_so_and_is_never_clean() -> None:
     report = check(BPMN, discover(), items=1, seconds=0.001)
@@ -172,11 +196,11 @@ def test_the_paths_are_written_as_pictures_and_as_scenarios_that_the_engine_runs
         path.name for path in folder.iterdir()
     }
     assert "<svg" in (folder / "Phase_Approval.svg").read_text(encoding="utf-8")
-    _runs_to(folder, "file-application")
+    assert _jobs_of(folder)[-1] == "file-application"
 
 
-def _runs_to(folder: Path, job_type: str) -> None:
-    """The scenario's steps are all answered, and the last job that comes is of this type."""
+def _jobs_of(folder: Path) -> list[str]:
+    """Run the scenario, of which each step is answered; the types of the jobs that come, in their order."""
     steps = json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["steps"]
     (folder / "golden.json").write_text(json.dumps({"order": "set", "steps": [{}] * len(steps)}), encoding="utf-8")
     scenario = Scenario(folder)
@@ -184,8 +208,7 @@ def _runs_to(folder: Path, job_type: str) -> None:
     answers = scenario.run()["steps"]
 
     assert [answer["status"] for answer in answers] == ["OK"] * len(steps)
-    created = [r.value["type"] for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
-    assert created[-1] == job_type
+    return [r.value["type"] for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
 
 
 @pytest.mark.parametrize(

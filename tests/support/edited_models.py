@@ -252,6 +252,16 @@ def task(identity: str, job_type: str, outputs: str = "") -> str:
     )
 
 
+def check_again(model: Model, flow: str) -> None:
+    """Have the materials checked once more on a flow of the approval; ``Flow_CheckedAgain`` leads on."""
+    outputs = (
+        '<zeebe:output source="=applicationComplete" target="applicationComplete" />'
+        '<zeebe:output source="=onBehalf" target="onBehalf" /><zeebe:output source="'
+        '=if applicationComplete then &#34;approved&#34; else &#34;returned&#34;" target="decision" />'
+    )
+    model.insert(flow, task("Task_CheckAgain", "preliminary-review", outputs), "Flow_CheckedAgain")
+
+
 def gateway(identity: str, kind: str = "exclusive") -> str:
     """Return a gateway; ``kind`` is exclusive, parallel or eventBased."""
     return f'<bpmn:{kind}Gateway id="{identity}" name="如何继续？" />'
@@ -263,6 +273,15 @@ def timer_event(identity: str, duration: str) -> str:
         f'<bpmn:intermediateCatchEvent id="{identity}" name="时间已到"><bpmn:timerEventDefinition id="{identity}_t">'
         f'<bpmn:timeDuration xsi:type="bpmn:tFormalExpression">{duration}</bpmn:timeDuration>'
         "</bpmn:timerEventDefinition></bpmn:intermediateCatchEvent>"
+    )
+
+
+def timer_start(identity: str, cycle: str) -> str:
+    """Return a start event that a timer triggers again and again."""
+    return (
+        f'<bpmn:startEvent id="{identity}" name="定时启动"><bpmn:timerEventDefinition id="{identity}_t">'
+        f'<bpmn:timeCycle xsi:type="bpmn:tFormalExpression">{cycle}</bpmn:timeCycle>'
+        "</bpmn:timerEventDefinition></bpmn:startEvent>"
     )
 
 
@@ -359,9 +378,11 @@ def stage(folder: Path, code: str) -> dict[str, Any]:
     return found
 
 
-def declare_worker(folder: Path, job_type: str, outputs: dict[str, list[str]]) -> None:
+def declare_worker(
+    folder: Path, job_type: str, outputs: dict[str, list[str]], inputs: Sequence[str] = ("applicationId",)
+) -> None:
     """Declare a job of one's own, with the values that its outputs can have."""
-    worker = {"zh": "自有任务", "en": "A job of our own.", "inputs": ["applicationId"], "outputs": outputs}
+    worker = {"zh": "自有任务", "en": "A job of our own.", "inputs": list(inputs), "outputs": outputs}
     text = json.dumps({"workers": {job_type: worker}}, ensure_ascii=False, indent=2)
     (folder / "workers.json").write_text(text + "\n", encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, Table, change_stage, gateway, stage, task
+from edited_models import Model, Table, change_stage, check_again, gateway, review, stage, task
 
 APPROVAL = Edits()
 
@@ -89,6 +89,23 @@ def the_department_decides_in_the_first_round_alone(folder: Path) -> None:
     model = Model(folder)
     model.insert("Flow_ApplicationComplete", gateway("Gateway_FirstRound"), "Flow_FirstRound", "=round = null")
     model.flow("Flow_LaterRound", "Gateway_FirstRound", "Task_SecurityReview", "=round != null")
+    model.save()
+
+
+@APPROVAL.breaks("no-retrieval-after-return")
+def what_a_second_head_of_the_department_returns_goes_on(folder: Path) -> None:
+    model = Model(folder)
+    model.insert("Flow_DepartmentApproved", review("Call_SecondHead", "preliminary"), "Flow_SecondDecided")
+    answer = gateway("Gateway_SecondHead")
+    model.insert("Flow_SecondDecided", answer, "Flow_SecondApproved", '=decision != "rejected"')
+    model.flow("Flow_SecondRejected", "Gateway_SecondHead", "Event_DepartmentRejected", '=decision = "rejected"')
+    model.save()
+
+
+@APPROVAL.breaks("incomplete-goes-back")
+def materials_that_are_checked_again_may_be_incomplete(folder: Path) -> None:
+    model = Model(folder)
+    check_again(model, "Flow_DepartmentApproved")
     model.save()
 
 

@@ -7,7 +7,7 @@ review stages that they ask.
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, Table, change_stage, gateway
+from edited_models import Model, Table, change_stage, declare_worker, gateway, task, timer_start
 
 BESIDE = Edits()
 _ROUTES, _SEVERITY = "matter-route.dmn", "violation-severity.dmn"
@@ -394,4 +394,45 @@ def nothing_is_put_right_where_nothing_was_found(folder: Path) -> None:
     model.insert("Flow_ToCorrections", gateway("Gateway_AnyFinding"), "Flow_Correct", found)
     nothing = '=every r in caseResults satisfies r = "inspected"'
     model.flow("Flow_NothingFound", "Gateway_AnyFinding", "Gateway_ToClose", nothing)
+    model.save()
+
+
+# -- what begins by itself ---------------------------------------------------------------------------------------------
+
+
+@BESIDE.breaks("missing")
+def a_review_is_opened_each_night(folder: Path) -> None:
+    """The review is called by all others; what its own timer begins is about nothing."""
+    model = Model(folder, "review.bpmn")
+    model.add("review", timer_start("Event_Nightly", "R/P1D"))
+    model.flow("Flow_Nightly", "Event_Nightly", "Task_OpenReview")
+    model.save()
+
+
+_DIGEST = (
+    '<bpmn:process id="digest" name="周报" isExecutable="true"><bpmn:extensionElements>'
+    '<zeebe:versionTag value="2026-01" /></bpmn:extensionElements>'
+    '<bpmn:startEvent id="Event_DigestAsked" name="周报已要求" /></bpmn:process>'
+)
+
+
+@BESIDE.does_no_harm
+def a_digest_is_written_each_week_and_when_the_maintenance_calls_for_it(folder: Path) -> None:
+    """A process of one's own, which begins by a call and by a timer, and does nothing but write."""
+    declare_worker(folder, "write-digest", {}, inputs=())
+    model = Model(folder, "maintenance.bpmn")
+    model.root.insert(1, model.make(_DIGEST))
+    model.add("digest", timer_start("Event_Weekly", "0 0 6 * * MON"))
+    model.add("digest", task("Task_WriteDigest", "write-digest"))
+    model.end("digest", "Event_DigestWritten")
+    model.flow("Flow_DigestAsked", "Event_DigestAsked", "Task_WriteDigest")
+    model.flow("Flow_Weekly", "Event_Weekly", "Task_WriteDigest")
+    model.flow("Flow_DigestWritten", "Task_WriteDigest", "Event_DigestWritten")
+    call = '<zeebe:calledElement processId="digest" propagateAllChildVariables="false" bindingType="deployment" />'
+    model.insert(
+        "Flow_ListDisposalsOver",
+        f'<bpmn:callActivity id="Call_Digest" name="周报"><bpmn:extensionElements>{call}</bpmn:extensionElements>'
+        "</bpmn:callActivity>",
+        "Flow_DigestCalled",
+    )
     model.save()

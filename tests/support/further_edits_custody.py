@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, declare_worker, gateway, task, timer_event
+from edited_models import Model, declare_worker, gateway, task, timer_event, timer_start
 
 CUSTODY = Edits()
 
@@ -261,4 +261,24 @@ def security_looks_at_the_footage_before_it_decides(folder: Path) -> None:
 def everybody_has_the_copies_for_the_longest_time(folder: Path) -> None:
     model = Model(folder)
     model.mapping("Task_HandOver", "input", "usePeriodDays", "=maxUseDays")
+    model.save()
+
+
+# -- what begins by itself ---------------------------------------------------------------------------------------------
+
+
+@CUSTODY.breaks("missing")
+def each_night_what_was_preserved_is_released(folder: Path) -> None:
+    """No application stands behind what a timer begins: the register has nothing to release."""
+    model = Model(folder)
+    model.add("video-retrieval", timer_start("Event_Nightly", "0 0 3 * * *"))
+    model.flow("Flow_Nightly", "Event_Nightly", "Task_ReleasePreservation")
+    model.save()
+
+
+@CUSTODY.breaks("missing")
+def a_case_is_opened_each_week_without_an_application(folder: Path) -> None:
+    model = Model(folder)
+    model.add("video-retrieval", timer_start("Event_Weekly", "0 0 3 * * MON"))
+    model.flow("Flow_Weekly", "Event_Weekly", "Task_OpenCase")
     model.save()

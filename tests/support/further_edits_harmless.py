@@ -14,6 +14,7 @@ from edited_models import (
     Table,
     add_stage,
     change_stage,
+    check_again,
     declare_worker,
     gateway,
     review,
@@ -170,6 +171,25 @@ def legal_reviews_after_security(folder: Path) -> None:
     add_stage(folder, "legal-opinion", "法务审核", "legal review", _ANSWERS)
     model = Model(folder)
     _add_review(model, "Legal", "legal-opinion", "Flow_SecurityApproved")
+    model.save()
+
+
+@UNHARMED.does_no_harm
+def a_second_head_of_the_department_decides(folder: Path) -> None:
+    """Both are asked as the stage of the preliminary review, and both can send back."""
+    model = Model(folder)
+    _add_review(model, "SecondHead", "preliminary", "Flow_DepartmentApproved")
+    model.save()
+
+
+@UNHARMED.does_no_harm
+def materials_are_checked_again_after_the_department(folder: Path) -> None:
+    model = Model(folder)
+    check_again(model, "Flow_DepartmentApproved")
+    complete = "=applicationComplete = true"
+    model.insert("Flow_CheckedAgain", gateway("Gateway_StillComplete"), "Flow_StillComplete", complete)
+    model.end("Phase_Approval", "Event_NowIncomplete", terminates=True)
+    model.flow("Flow_NowIncomplete", "Gateway_StillComplete", "Event_NowIncomplete", "=applicationComplete = false")
     model.save()
 
 

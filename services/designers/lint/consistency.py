@@ -1,5 +1,6 @@
 """Check that models, review stages, workers and element templates of a folder fit together."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
@@ -14,8 +15,9 @@ from services.designers.policy_check.root_processes import main_resources
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Returned
 from services.engine.processing.deployments import Resource
+from services.runtime import places
 from services.runtime.labels import WORDS
-from services.runtime.models import ZEEBE
+from services.runtime.models import BPMN, ZEEBE
 from services.runtime.translations import Bilingual, Message, Text
 
 _ALL_RETURNED: tuple[str, ...] = Returned.__args__  # type: ignore[attr-defined]  # a Literal's values
@@ -24,8 +26,10 @@ _ALL_RETURNED: tuple[str, ...] = Returned.__args__  # type: ignore[attr-defined]
 def find(folder: Folder, shipped: Collection[str], *, templates: bool) -> Iterator[Finding]:
     """Yield what does not fit; ``templates``: also the elements' templates, which matter to Modeler alone."""
     yield from _required(folder)
+    tag = _usual_tag(folder)
     for diagram in folder.diagrams:
         yield from _unknown_jobs(diagram, folder, shipped)
+        yield from _untagged(diagram, tag)
         for uneven in inclusive_joins.uneven_joins(etree.ElementTree(diagram.root)):
             yield diagram.finding(
                 Level.ERROR,
@@ -102,6 +106,34 @@ def _unknown_jobs(diagram: Diagram, folder: Folder, shipped: Collection[str]) ->
                 file=own_workers.NAME,
             )
         yield diagram.finding(Level.ADVICE, "undeclared-job", element.id, text)
+
+
+def _usual_tag(folder: Folder) -> str:
+    """Return the version tag that most processes of a folder carry; where none has one, that of the shipped models."""
+    tags = Counter(tag for diagram in folder.diagrams for _, tag in _tags(diagram.root) if tag)
+    if tags:
+        return tags.most_common(1)[0][0]
+    shipped = etree.parse(places.BPMN / "video-retrieval.bpmn").getroot()
+    return next(tag for _, tag in _tags(shipped))
+
+
+def _tags(root: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yield the id of each process that is deployed, with its version tag, "" for none."""
+    for process in root.iter(f"{BPMN}process"):
+        if process.get("isExecutable") == "true":
+            tag = process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
+            yield process.get("id", ""), "" if tag is None else tag.get("value", "")
+
+
+def _untagged(diagram: Diagram, usual: str) -> Iterator[Finding]:
+    for process, tag in _tags(diagram.root):
+        if not tag:
+            text = Message(
+                "It has no version tag, so nothing shows under which version of the policy its cases ran. Click on "
+                "the empty canvas in Modeler and write {tag} under Version tag.",
+                tag=usual,
+            )
+            yield diagram.finding(Level.ADVICE, "version-tag", process, text)
 
 
 def _stages(folder: Folder) -> Iterator[Finding]:

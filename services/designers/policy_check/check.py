@@ -204,7 +204,7 @@ class _Check:
             elsewhere=job_types_elsewhere(self._roots, root),
         )
         watched = Rules(rules_of(self._files, root), world.items)
-        beginnings = [Beginning()] if root is None or root.is_main else list(_beginnings(root, world))
+        beginnings = list(_beginnings(root, world))
         try:
             simulation = Simulation(resources, world, watched, reduces=self._reduces, beginnings=beginnings)
         except NotDeployed as error:
@@ -318,12 +318,18 @@ def _part(walked: Walked) -> PartOfReport:
     )
 
 
-def _beginnings(root: Root, world: World) -> Iterator[Beginning]:
-    """Yield each way in which a process begins: a timer, or a message with each thing that the world says it brings."""
-    yield from (Beginning("", {}, timer) for timer in root.timers)
-    for message in root.messages:
-        if message in world.sent:
-            yield from (Beginning(message, values) for values in world.message(message))
+def _beginnings(root: Root | None, world: World) -> Iterator[Beginning]:
+    """Yield each way in which a process begins: a message with each thing that the world says it brings, or a timer.
+
+    An application is submitted before anything else: it is what a path begins with where nothing else is said.
+    """
+    if root is None or root.is_main:
+        yield Beginning()
+    if root is not None:
+        for message in root.messages:
+            if message in world.sent and message != APPLICATION_SUBMITTED:
+                yield from (Beginning(message, values) for values in world.message(message))
+        yield from (Beginning("", {}, timer) for timer in root.timers)
 
 
 def _has_broken(walk: Walk, until: str) -> bool:

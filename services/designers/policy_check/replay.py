@@ -31,6 +31,8 @@ class Replay:
     facts: list[Fact] = field(default_factory=list)
     elements: list[tuple[int, str, str]] = field(default_factory=list)
     """The number of the step, the process, and the element that was entered in it."""
+    began_after: int = 0
+    """How long after the deployment the case began, in ms: a timer may have begun it."""
     holds: bool = False
 
 
@@ -59,6 +61,7 @@ def replay(
         monitors, _ = rules.step(rules.initial, first.facts)
         found += _kinds(first)
         case = first.case
+        result.began_after = to_millis(case.now) - to_millis(simulation.empty.now)
         _note(result, 0, first)
     else:
         case, monitors = start
@@ -156,7 +159,8 @@ def scenario(replayed: Replay, files: Sequence[str], about: str, *, key: str) ->
     first = replayed.facts[0]
     steps: list[dict[str, Any]] = [{"do": "deploy", "files": list(files)}]
     if first.kind == TIMER:
-        steps.append({"do": "advanceClock", "ms": _DAY})  # the timers of start events are daily, or more often
+        # a day at least: an engine with another clock than the walk's comes to a daily timer in it too
+        steps.append({"do": "advanceClock", "ms": max(replayed.began_after, _DAY)})
     else:
         steps.append({"do": "publish", "name": first.name, "correlationKey": key, "variables": dict(first.values)})
     clock: int | None = None

@@ -18,7 +18,7 @@ from services.engine.processing.deployments import Resource
 
 @dataclass(frozen=True)
 class Root:
-    """A process that no other calls, or that a message begins.
+    """A process that no other calls, or that a message or a timer begins.
 
     ``messages`` are those that begin it, ``timers`` the start events that a timer triggers; ``resources`` are the
     files that it needs: its own, and those of what it calls.
@@ -49,7 +49,8 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
     found = []
     for process in processes:
         messages = tuple(dict.fromkeys(_start_messages(process)))
-        if not messages and process.id in called:
+        timers = tuple(start.id for start in process.timer_start_events())
+        if not messages and not timers and process.id in called:
             continue
         names = needs.of(process)
         found.append(
@@ -58,7 +59,7 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
                 messages,
                 tuple(resource for resource in resources if resource.name in names),
                 frozenset(_job_types(p for name in names for p in drawn.get(name, ()))),
-                tuple(start.id for start in process.timer_start_events()),
+                timers,
             )
         )
     return sorted(found, key=lambda root: (not root.is_main, root.process_id))

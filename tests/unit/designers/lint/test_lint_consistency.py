@@ -178,6 +178,31 @@ def test_a_stage_that_no_model_calls_is_advice_with_its_line(models: Path) -> No
     assert exit_code([found]) is ExitCode.ADVICE
 
 
+@pytest.mark.requirement("R1")
+def test_a_process_without_a_version_tag_is_advice_with_the_tag_of_the_others(models: Path) -> None:
+    change(models / "matter.bpmn", '<zeebe:versionTag value="2026-01" />', "")
+    own = '<bpmn:process id="digest" name="周报" isExecutable="true" />'
+    sketch = '<bpmn:process id="sketch" name="草图" isExecutable="false" />'
+    change(models / "inspection.bpmn", "</bpmn:definitions>", f"{own}{sketch}</bpmn:definitions>")
+
+    found = [one for one in find(models) if one.rule == "version-tag"]
+
+    assert [(one.level, one.file, one.element) for one in found] == [
+        (Level.ADVICE, "inspection.bpmn", "digest"),
+        (Level.ADVICE, "matter.bpmn", "matter"),
+    ]
+    assert all("write 2026-01 under Version tag" in one.text.en for one in found)
+    # where the organisation has a version of its own, that is what to write; where no process has one, ours
+    for path in models.glob("*.bpmn"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('versionTag value="2026-01"', 'versionTag value="2027-03"'), encoding="utf-8")
+    assert "write 2027-03 under" in next(one.text.en for one in find(models) if one.rule == "version-tag")
+    for path in models.glob("*.bpmn"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('<zeebe:versionTag value="2027-03" />', ""), encoding="utf-8")
+    assert {one.text.en[-26:] for one in find(models) if one.rule == "version-tag"} == {"2026-01 under Version tag."}
+
+
 def test_the_exit_code_tells_errors_from_advice(models: Path) -> None:
     assert exit_code([]) is ExitCode.CLEAN
     change(models / MODEL, '"notify-storage"', '"notify-everybody"')  # advice, and a required job that is gone

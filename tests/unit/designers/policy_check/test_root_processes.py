@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from edited_models import Model
+from edited_models import Model, timer_start
 from engine_harness import EngineHarness
 from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, add_to_shipped, alone, make_folder
 from played_case import PlayedCase, workers
@@ -52,6 +52,19 @@ def test_a_process_that_computes_what_it_calls_needs_all_files(tmp_path: Path) -
     root = next(one for one in find_roots(read(folder).resources) if one.process_id == PROBLEM)
 
     assert {resource.name for resource in root.resources} >= {"matter.bpmn", "matter-route.dmn"}
+
+
+def test_a_process_that_others_call_and_a_timer_begins_is_a_root_of_its_own(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "models", MATTER)
+    model = Model(folder, "review.bpmn")
+    model.add("review", timer_start("Event_Nightly", "R/P1D"))
+    model.flow("Flow_Nightly", "Event_Nightly", "Task_OpenReview")
+    model.save()
+
+    roots = {root.process_id: root for root in find_roots(read(folder).resources)}
+
+    assert set(roots) == {MATTER, "review"}
+    assert (roots["review"].messages, roots["review"].timers) == ((), ("Event_Nightly",))
 
 
 @pytest.mark.requirement("R2")
