@@ -252,15 +252,15 @@ WORDS: dict[str | bool | None, str] = {
     "untold-no-engine": "cannot be queried",
     "untold-unlisted": "does not list its instances: those that nothing in the register names are not found",
     # what can be done about a difference to the process engine
-    "way-back-case": "Its applicant withdraws it where that is possible and applies anew; copies on loan are returned "
+    "way-back-case": "Its applicant withdraws it where that is possible and applies again; copies on loan are returned "
     "to the storage office.",
     "way-back-withdraw": "While it is not decided, who requested it, or one of the heads, withdraws it, and it is "
-    "requested anew.",
+    "requested again.",
     "way-back-loan": "It ends with the loan, when the copies are returned; before that, only engine and database "
     "restored from one moment have it again.",
     "way-back-urgent": "While nobody has released it, the decision on its application ends it; after that, only engine "
     "and database restored from one moment have it again.",
-    "way-back-cancel": "Its opener, the head of Security or the supervision group cancels it, and it is opened anew.",
+    "way-back-cancel": "Its opener, the head of Security or the supervision group cancels it, and it is opened again.",
     "way-back-restore": "Only engine and database restored from one moment have it again.",
     "way-back-end": "An administrator finds out why it still runs, and cancels it in the engine.",
     # automatic checks
