@@ -225,6 +225,12 @@ WORDS: dict[str | bool | None, str] = {
     "difference-lock": "lock missing or too short",
     "difference-case-without-instance": "case without process instance",
     "difference-instance-without-case": "process instance without open case",
+    "difference-matter-without-instance": "matter without process instance",
+    "difference-instance-without-matter": "process instance without open matter",
+    "difference-inspection-without-instance": "inspection without process instance",
+    "difference-instance-without-inspection": "process instance without open inspection",
+    "difference-work-order-without-instance": "work order without process instance",
+    "difference-instance-without-work-order": "process instance without open work order",
     "difference-unexplained-put": "write that nothing explains",
     "difference-unexplained-delete": "deletion that nothing explains",
     "difference-foreign-read": "read by another program or person",
@@ -244,6 +250,19 @@ WORDS: dict[str | bool | None, str] = {
     "untold-away": "not responding",
     "untold-no-log": "no log was imported",
     "untold-no-engine": "cannot be queried",
+    "untold-unlisted": "does not list its instances: those that nothing in the register names are not found",
+    # what can be done about a difference to the process engine
+    "way-back-case": "Its applicant withdraws it where that is possible and applies again; copies on loan are returned "
+    "to the storage office.",
+    "way-back-withdraw": "While it is not decided, who requested it, or one of the heads, withdraws it, and it is "
+    "requested again.",
+    "way-back-loan": "It ends with the loan, when the copies are returned; before that, only engine and database "
+    "restored from one moment have it again.",
+    "way-back-urgent": "While nobody has released it, the decision on its application ends it; after that, only engine "
+    "and database restored from one moment have it again.",
+    "way-back-cancel": "Its opener, the head of Security or the supervision group cancels it, and it is opened again.",
+    "way-back-restore": "Only engine and database restored from one moment have it again.",
+    "way-back-end": "An administrator finds out why it still runs, and cancels it in the engine.",
     # automatic checks
     "blocks": "must be corrected",
     "warns": "warning",

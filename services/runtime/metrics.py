@@ -327,7 +327,8 @@ STEPS_WAITING = Gauge(
 )
 CASES_WITHOUT_INSTANCE = Gauge(
     "footage_desk_cases_without_instance",
-    "Open cases, matters, inspections and work orders for which the engine has no process instance",
+    "Open cases, matters, inspections and work orders for which the engine has no instance of their process",
+    ["process"],
     registry=INSTANCE_REGISTRY,
 )
 VIOLATIONS_OPEN = Gauge(

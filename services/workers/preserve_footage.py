@@ -33,11 +33,15 @@ class Incomplete(Retryable):
 
 @dataclass(frozen=True)
 class Command:
-    """``matter_id``: of an urgent retrieval, which preserves all items of its case as soon as it is released."""
+    """``matter_id``: of an urgent retrieval, which preserves all items of its case as soon as it is released.
+
+    ``process_instance_key``: 0 for a retry, which is no job's.
+    """
 
     application_id: str
     job_key: int
     matter_id: str | None = None
+    process_instance_key: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,9 @@ async def handle(
     Raises NoPlace: what is preserved until then stays so.
     """
     if command.matter_id is not None:
-        application_id = await database.run(ACTOR, urgents.begin_preserving, command.matter_id)
+        application_id = await database.run(
+            ACTOR, urgents.begin_preserving, command.matter_id, command.process_instance_key
+        )
         if application_id is None:
             return Result(0, 0)
         command = replace(command, application_id=application_id)

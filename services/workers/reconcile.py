@@ -1,8 +1,6 @@
 """reconcile: compare the register with stores, access logs, recorders and engine, and write the report (R13, R53)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -10,7 +8,6 @@ import anyio
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process.engine_view import EngineInspection
 from services.domain.storage import comparisons, findings, maintenance, reconciliation, recorder_exports, store_accesses
-from services.domain.storage.findings import Found
 from services.domain.storage.maintenance import RECONCILE
 from services.domain.storage.reconciliation import NotTold
 from services.recorders.registry import exports_of
@@ -21,6 +18,7 @@ from services.runtime.settings import Settings
 from services.vault.store.protocol import Store, StoreDown, StoreRefused
 from services.web.dependencies import OpenRecorder
 from services.workers import store_comparison
+from services.workers.engine_comparison import EngineComparison
 from services.workers.reverify_footage import CARE_FAILED, beating
 
 log = get_logger(__name__)
@@ -31,9 +29,6 @@ ACTOR = Actor("worker", JOB_TYPE)
 AT_ONCE = 500
 MOST_FORGETTING = 100  # pages of old lines that one run deletes
 ANSWER_SECONDS = 60.0
-# Of cases that were closed before the last reconciliation the engine was asked then.
-OVERLAP = timedelta(days=1)
-MAIN = "video-retrieval"
 
 
 @dataclass(frozen=True)
@@ -149,71 +144,21 @@ class _Run:
         await self._set_counts({"exports": exports})
 
     async def ask_engine(self, client: EngineClient | None, engine: EngineInspection | None) -> None:
-        """Ask for the instances of open cases, of those that were closed lately, and for all where it tells them."""
+        """Ask for the instances of what is open and of what was closed lately, and for all where it lists them."""
         if client is None:
             self.not_told.append(NotTold("engine", "no-engine"))
             return
+        comparison = EngineComparison(self._database, ACTOR, self._day, client, engine)
         try:
-            asked = await self._ask_for_open(client) + await self._ask_for_closed(client)
-            if engine is not None:
-                asked += await self._ask_for_strangers(engine)
+            asked = await comparison.compare()
         except Retryable as error:
             log.warning("the engine did not answer", cause=str(error))
             self.not_told.append(NotTold("engine", "away"))
             return
+        if engine is None:
+            self.not_told.append(NotTold("engine", "unlisted"))
         self.places.append("engine")
         await self._set_counts({"instances": asked})
-
-    async def _ask_for_open(self, client: EngineClient) -> int:
-        asked, after = 0, ""
-        while page := await self._database.read(ACTOR, comparisons.list_running, after, AT_ONCE):
-            after, asked = page[-1][0], asked + len(page)
-            found = [
-                Found("case-without-instance", "engine", number, "", case_id)
-                for case_id, number, key in page
-                if not await client.has_instance(key) and await self._still(case_id, closed=False)
-            ]
-            await self._database.run(ACTOR, findings.record, self._day, found)
-        return asked
-
-    async def _ask_for_closed(self, client: EngineClient) -> int:
-        last = await self._database.read(ACTOR, reconciliation.get_last)
-        since = (last or self._database.clock.now() - timedelta(days=30)) - OVERLAP
-        left = await self._database.read(ACTOR, findings.list_open_cases, "instance-without-case")
-        asked, after = 0, None
-        found: list[Found] = []
-        for case_id, number, key in left:  # of closed cases that were found before
-            if await client.has_instance(key):
-                found.append(Found("instance-without-case", "engine", number, "", case_id))
-        while page := await self._database.read(ACTOR, comparisons.list_ended, since, after, AT_ONCE):
-            after, asked = (page[-1][3], page[-1][0]), asked + len(page)
-            for case_id, number, key, _ in page:
-                if await client.has_instance(key) and await self._still(case_id, closed=True):
-                    found.append(Found("instance-without-case", "engine", number, "", case_id))
-        await self._database.run(ACTOR, findings.record, self._day, found)
-        return asked
-
-    async def _ask_for_strangers(self, engine: EngineInspection) -> int:
-        """Look for instances of the main process that no application has, where the engine runs in this process."""
-        asked, offset = 0, 0
-        before = self._database.clock.now() - comparisons.SETTLED
-        while page := await engine.instances(process=MAIN, limit=AT_ONCE, offset=offset, descending=False):
-            rows: Sequence[Any] = [
-                row
-                for row in page
-                if row.bpmn_process_id == MAIN  # type: ignore[attr-defined]  # an engine's summary
-                and (row.start_date is None or row.start_date < before)  # type: ignore[attr-defined]  # as above
-            ]
-            known = await self._database.read(ACTOR, comparisons.known_instances, [row.key for row in rows])
-            found = [
-                Found("instance-without-case", "engine", f"{MAIN} {row.key}") for row in rows if row.key not in known
-            ]
-            await self._database.run(ACTOR, findings.record, self._day, found)
-            asked, offset = asked + len(page), offset + len(page)
-        return asked
-
-    async def _still(self, case_id: str, *, closed: bool) -> bool:
-        return await self._database.read(ACTOR, comparisons.still_differs, case_id, closed=closed)
 
     async def _set_counts(self, counts: dict[str, int]) -> None:
         await self._database.run(ACTOR, maintenance.set_counts, self._day, JOB_TYPE, counts)

@@ -107,12 +107,15 @@ def call(uow: UnitOfWork, application_id: str, asked: Mapping[str, Any], proof: 
     return matter
 
 
-def begin_preserving(uow: UnitOfWork, matter_id: str) -> str | None:
+def begin_preserving(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> str | None:
     """Return the application whose items are all preserved now; None where it is decided meanwhile.
 
-    Raises NotPermitted unless the urgent retrieval is released.
+    The first job of its own process: from then on the matter names its instance. Raises NotPermitted unless the urgent
+    retrieval is released, and for another process instance.
     """
-    subject = _lock(uow, matter_id, "preserve footage urgently")
+    act = "preserve footage urgently"
+    subject = _lock(uow, matter_id, act)
+    bind_instance(subject.matter, process_instance_key, act)
     return None if _is_over(uow, subject) else subject.application.id
 
 

@@ -4,13 +4,14 @@ They would stand still for ever, and nobody would see it.
 """
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.inspections import GroupInspection
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import Review
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime import metrics
@@ -21,14 +22,44 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 ACTOR = Actor("system", "instance-check")
 PARTITION_BITS = 51  # above them a key names the partition that it is of
-TABLES = (Application, Matter, GroupInspection, WorkOrder)  # of what a process of its own leads to its end
 FAILURES = 3  # of a partition: then it is away, and is not asked for each of its instances
 
 
+class Register(NamedTuple):
+    """A table of which each open row waits for a process of its own.
+
+    ``processes``: those that lead one, by id; a process that another one calls is none of them. ``variable``: in which
+    the start message brings the row's id. ``kind``: the column by which one of several processes is chosen.
+    """
+
+    name: str
+    table: Any
+    processes: tuple[str, ...]
+    variable: str
+    kind: Any = None
+
+    def process_of(self, kind: str | None) -> str:
+        """Return the process that leads a row of this kind."""
+        own = OWN_PROCESSES.get(kind or "")
+        return own if own in self.processes else self.processes[0]
+
+
+# Kinds of matters with a process of their own, by code; ``process.messages`` has the message that starts it.
+OWN_PROCESSES = {"problem": "problem-report", "urgent": "urgent-retrieval", "violation": "violation"}
+REGISTERS = (
+    Register("case", Application, ("video-retrieval",), "applicationId"),
+    Register("matter", Matter, ("matter", *OWN_PROCESSES.values()), "matterId", Matter.kind),
+    Register("inspection", GroupInspection, ("inspection",), "inspectionId"),
+    Register("work-order", WorkOrder, ("work-order",), "workOrderId", WorkOrder.kind),
+)
+PROCESSES = tuple(process for register in REGISTERS for process in register.processes)
+
+
 class OpenInstance(NamedTuple):
-    """A row of a table that is not closed, and the instance that has taken it."""
+    """A row of a table that is not closed, and the instance by which it is known whether its process runs."""
 
     table: str
+    process: str
     id: str
     process_instance_key: int
 
@@ -80,19 +111,40 @@ async def check_instances(database: Database, client: EngineClient) -> list[str]
     ]
     answered = look.end()
     for one in missing:
-        log.error("what is open has no process instance", table=one.table, id=one.id)
+        log.error("what is open has no process instance", table=one.table, process=one.process, id=one.id)
     if answered or missing:
-        metrics.CASES_WITHOUT_INSTANCE.set(len(missing))
+        counts = Counter(one.process for one in missing)
+        for process in PROCESSES:
+            metrics.CASES_WITHOUT_INSTANCE.labels(process).set(counts[process])
     return [one.id for one in missing]
 
 
 def list_open_instances(uow: UnitOfWork) -> list[OpenInstance]:
     """List what is open of the tables and was taken by its process."""
     found = list[OpenInstance]()
-    for table in TABLES:
-        query = select(table.id, table.process_instance_key).where(
-            table.process_instance_key.is_not(None), table.closed_at.is_(None)
-        )
-        rows = uow.session.execute(query)
-        found += [OpenInstance(table.__tablename__, row_id, key) for row_id, key in rows if key is not None]
-    return found
+    for register in REGISTERS:
+        table = register.table
+        columns = [table.id, table.process_instance_key, *([register.kind] if register.kind is not None else [])]
+        query = select(*columns).where(table.process_instance_key.is_not(None), table.closed_at.is_(None))
+        found += [
+            OpenInstance(table.__tablename__, register.process_of(*kind or [None]), row_id, key)
+            for row_id, key, *kind in uow.session.execute(query)
+        ]
+    return found + _list_asking(uow)
+
+
+def _list_asking(uow: UnitOfWork) -> list[OpenInstance]:
+    """List the matters whose process began by asking somebody: the first job that would name its instance comes later.
+
+    The review runs as a process that it calls, and ends with it.
+    """
+    query = (
+        select(Matter.id, Matter.kind, Review.process_instance_key)
+        .join(Review, Review.matter_id == Matter.id)
+        .where(Matter.process_instance_key.is_(None), Matter.closed_at.is_(None), Review.closed_at.is_(None))
+    )
+    [matters] = [register for register in REGISTERS if register.table is Matter]
+    return [
+        OpenInstance(Matter.__tablename__, matters.process_of(kind), matter_id, key)
+        for matter_id, kind, key in uow.session.execute(query)
+    ]

@@ -30,6 +30,9 @@ WORK_ORDER_CANCELLED = "work-order-cancelled"
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
 
+STARTS = frozenset({MATTER_ASKED, PROBLEM_REPORTED, URGENT_CALLED, VIOLATION_OPENED})
+"""Messages that start the process of a matter."""
+
 OLDER = frozenset({COPY_LOST})
 """Messages that models of earlier releases wait for. Cases that began on one keep it, so they are still sent."""
 

@@ -5,14 +5,13 @@ numbers, so that a hundred thousand of them cost no memory. ``workers.store_comp
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import select
 
-from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
@@ -21,7 +20,6 @@ from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
-from services.database.tables.matters import Matter
 from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
@@ -35,7 +33,6 @@ Part = Literal["object", "label", "pdf"]
 LABEL, ATTACHMENTS = ".label.json", "attachments/"
 # What was deleted, or begun, so recently may still be on its way.
 GRACE = timedelta(hours=1)
-SETTLED = timedelta(minutes=10)
 _OF_DOCUMENT: tuple[tuple[str, Part], ...] = ((LABEL, "label"), (".json", "object"), (".pdf", "pdf"))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ROUND = re.compile(r"[A-Z]+-\d{4}-\d+/\d+")  # of a document that was made again: a corrected form, a second decision
@@ -406,51 +403,3 @@ def judge(
                 )
             )
     return differences
-
-
-def list_running(uow: UnitOfWork, after: str, limit: int) -> list[tuple[str, str, int]]:
-    """List id, number and instance key of open cases that the process has taken, behind an id."""
-    query = (
-        select(Application.id, Application.number, Application.process_instance_key)
-        .where(Application.process_instance_key.is_not(None), Application.closed_at.is_(None), Application.id > after)
-        .order_by(Application.id)
-        .limit(limit)
-    )
-    return [(case_id, number or case_id, key) for case_id, number, key in uow.session.execute(query) if key is not None]
-
-
-def list_ended(
-    uow: UnitOfWork, since: datetime, after: tuple[datetime, str] | None, limit: int
-) -> list[tuple[str, str, int, datetime]]:
-    """List those closed since then, and long enough ago that their instances have ended, behind a row."""
-    query = (
-        select(Application.id, Application.number, Application.process_instance_key, Application.closed_at)
-        .where(
-            Application.process_instance_key.is_not(None),
-            Application.closed_at > since,
-            Application.closed_at <= uow.now - SETTLED,
-        )
-        .order_by(Application.closed_at, Application.id)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(
-            (Application.closed_at > after[0]) | ((Application.closed_at == after[0]) & (Application.id > after[1]))
-        )
-    return [
-        (case_id, number or case_id, key, closed_at)
-        for case_id, number, key, closed_at in uow.session.execute(query)
-        if key is not None and closed_at is not None
-    ]
-
-
-def still_differs(uow: UnitOfWork, application_id: str, *, closed: bool) -> bool:
-    """Return whether a case is still closed, or open, as it was when the engine was asked for it."""
-    return (uow.session.get_one(Application, application_id).closed_at is not None) == closed
-
-
-def known_instances(uow: UnitOfWork, keys: Sequence[int]) -> set[int]:
-    """Return those of the process instances that an application or a matter names."""
-    cases = select(Application.process_instance_key).where(Application.process_instance_key.in_(keys))
-    matters = select(Matter.process_instance_key).where(Matter.process_instance_key.in_(keys))
-    return {key for query in (cases, matters) for key in uow.session.scalars(query) if key is not None}

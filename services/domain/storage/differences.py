@@ -4,6 +4,9 @@
 STATES = (
     *("missing", "other-version", "size", "extra", "overlaid", "label", "lock"),
     *("case-without-instance", "instance-without-case"),
+    *("matter-without-instance", "instance-without-matter"),
+    *("inspection-without-instance", "instance-without-inspection"),
+    *("work-order-without-instance", "instance-without-work-order"),
 )
 # What has happened: nothing undoes it.
 EVENTS = (

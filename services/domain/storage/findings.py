@@ -156,21 +156,6 @@ def _is_unresolved() -> ColumnElement[bool]:
     return ReconciliationFinding.state.in_((OPEN, WORK_ORDER))
 
 
-def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
-    """List id, number and instance key of the closed cases that an open finding of this kind is about."""
-    query = (
-        select(Application.id, Application.number, Application.process_instance_key)
-        .join(ReconciliationFinding, ReconciliationFinding.application_id == Application.id)
-        .where(
-            ReconciliationFinding.kind == kind,
-            _is_unresolved(),
-            Application.process_instance_key.is_not(None),
-            Application.closed_at.is_not(None),
-        )
-    )
-    return [(case_id, number or case_id, key) for case_id, number, key in uow.session.execute(query) if key is not None]
-
-
 def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> ReconciliationFinding:
     """Explain an open finding in a sentence.
 

@@ -1,7 +1,11 @@
 """《对账报告》: what was compared with the register on a day, what was found, and what did not tell (R13, R53)."""
 
+from collections.abc import Iterable
+
+from services.domain.storage import ways_back
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, cell
+from services.runtime.labels import document_language
 
 TITLE = "录像存储对账报告"
 COMPARED = {
@@ -27,6 +31,12 @@ KINDS = {
     "lock": "锁定缺失或期限不足",
     "case-without-instance": "案件没有流程实例",
     "instance-without-case": "流程实例没有在办案件",
+    "matter-without-instance": "事项没有流程实例",
+    "instance-without-matter": "流程实例没有在办事项",
+    "inspection-without-instance": "监督检查没有流程实例",
+    "instance-without-inspection": "流程实例没有在办监督检查",
+    "work-order-without-instance": "事务没有流程实例",
+    "instance-without-work-order": "流程实例没有在办事务",
     "unexplained-put": "写入无依据",
     "unexplained-delete": "删除无依据",
     "foreign-read": "非本系统读取",
@@ -39,6 +49,7 @@ NOT_TOLD = {
     "away": "当日无法连接",
     "no-log": "未导入访问日志",
     "no-engine": "流程引擎不可查询",
+    "unlisted": "流程引擎不列出实例，无台账记录的实例未查",
 }
 
 
@@ -67,7 +78,7 @@ def lay_out(report: JsonView) -> list[Part]:
             cell(KINDS.get(one.text("kind"), one.text("kind")), Line(PLACES.get(one.text("place"), ""), "note")),
             cell(Line(one.text("subject"), "hash")),
             cell(one.get("application")),
-            cell(*(Line(f"{name}: {value}", "note") for name, value in (one.get("detail") or {}).items() if value)),
+            cell(*(Line(note, "note") for note in _notes(one))),
         ]
         for one in report.each("findings")
     ]
@@ -79,3 +90,11 @@ def lay_out(report: JsonView) -> list[Part]:
     if untold:
         parts.append(Listing("四、未能核对", ["对象", "原因"], [60, 40], untold))
     return parts
+
+
+def _notes(finding: JsonView) -> Iterable[str]:
+    detail = finding.get("detail") or {}
+    sentence = ways_back.sentence(finding.text("kind"), finding.text("subject"), detail)
+    if sentence is not None:
+        return [sentence.translate(document_language())]
+    return (f"{name}: {value}" for name, value in detail.items() if value)

@@ -94,7 +94,9 @@ def called(desk: Desk, case: Case, *, released: bool = True, signed: bool = True
 
 
 async def preserve(desk: Desk, case: Case) -> Any:
-    return await desk.work(preserve_footage, application_id=case.id, matter_id=MATTER, job_key=(1 << 51) + 9)
+    return await desk.work(
+        preserve_footage, application_id=case.id, matter_id=MATTER, job_key=(1 << 51) + 9, process_instance_key=5
+    )
 
 
 def begun_by_the_case(desk: Desk, case: Case) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.storage import damages, differences, findings, reconciliation_queries
+from services.domain.storage import damages, differences, findings, reconciliation_queries, ways_back
 from services.domain.storage.reconciliation_schemas import (
     DamageLine,
     ExaminationBody,
@@ -109,5 +109,6 @@ async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal
         shown=shown,
         refusal=refusal,
         kinds=differences.KINDS,
+        sentence_of=lambda line: ways_back.sentence(line.kind, line.subject, line.detail),
         **wanted.shown_page(shown.found),
     )

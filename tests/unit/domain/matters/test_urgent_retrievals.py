@@ -43,6 +43,10 @@ def urgent(any_database_url: str) -> Iterator[Urgent]:
     made.desk.close()
 
 
+def preserve(uow: UnitOfWork, matter_id: str, instance: int = 1) -> str | None:
+    return urgents.begin_preserving(uow, matter_id, instance)
+
+
 def refused(urgent: Urgent, by: str = CALLER, **named: Any) -> str:
     with pytest.raises(Refused) as caught:
         urgent.call(by, **named)
@@ -162,7 +166,7 @@ def test_what_a_correction_adds_after_the_release_is_not_shown(urgent: Urgent) -
 
 
 @pytest.mark.requirement("R2", refuses=True)
-@pytest.mark.parametrize("job", [urgents.begin_preserving, urgents.open_view, urgents.end_view, urgents.open_violation])
+@pytest.mark.parametrize("job", [preserve, urgents.open_view, urgents.end_view, urgents.open_violation])
 def test_jobs_by_hand_change_nothing(urgent: Urgent, job: Any) -> None:
     with pytest.raises(NotPermitted, match="does not have this matter"):
         urgent.desk.run(job, "nothing")
@@ -419,8 +423,11 @@ def test_everything_of_an_urgent_retrieval_is_preserved(urgent: Urgent) -> None:
     matter_id = urgent.call()
     assert urgent.desk.run(preservations.list_needs, urgent.case) == (0, [])
     urgent.decide(urgent.open_release(matter_id))
-    assert urgent.desk.run(urgents.begin_preserving, matter_id) == urgent.case
+    assert urgent.desk.run(preserve, matter_id) == urgent.case
+    assert urgent.matter(matter_id).process_instance_key == 1
     assert len(urgent.desk.run(preservations.list_needs, urgent.case)[1]) == 1
+    with pytest.raises(NotPermitted, match="another process instance handles it already"):
+        urgent.desk.run(preserve, matter_id, 2)
 
 
 @pytest.fixture

@@ -134,7 +134,8 @@ async def test_what_a_part_of_the_engine_does_not_say_takes_back_no_case_without
     case = running_case(desk)
 
     def counted() -> float | None:
-        return metrics.INSTANCE_REGISTRY.get_sample_value("footage_desk_cases_without_instance")
+        name, labels = "footage_desk_cases_without_instance", {"process": "video-retrieval"}
+        return metrics.INSTANCE_REGISTRY.get_sample_value(name, labels)
 
     async def check(engine: Engine) -> list[str]:
         return await check_instances(desk.database, engine)  # type: ignore[arg-type]  # as above
