@@ -427,6 +427,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
             )
         ],
         granted=[GrantedItem.model_validate(item) for item in scopes.granted(uow, application)],
+        importance=application.importance,
         important_information=application.important_information,
         sensitive_event=application.sensitive_event,
         high_impact=application.high_impact,
