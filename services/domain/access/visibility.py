@@ -28,10 +28,9 @@ from services.database.tables.applications import CONCERNS, Application
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
-from services.database.tables.matters import Matter
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import holds, policy, queries
+from services.domain.access import policy, queries
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
@@ -103,39 +102,6 @@ def count_closed(uow: UnitOfWork) -> int:
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
     hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
     return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
-
-
-def require_readable(uow: UnitOfWork, review: Review) -> None:
-    """NotFound unless the acting person holds a post for the review or may see its case.
-
-    Of a hold, who sees the case has to read holds as well.
-    """
-    application = uow.session.get_one(Application, review.application_id)
-    me = uow.actor.id
-    directory = queries.load_directory(uow)
-    administrator = directory.holds(me, "administrator")
-    excluded = administrator or me in application.subject_ids
-    if not excluded:
-        groups = policy.pools_of(directory, queries.load_facts(uow, application.id), review)
-        if any(me in group for group in groups):
-            return
-    if administrator or _is_of_hold(uow, review) or not _may_see(uow, application):
-        raise NotFound(Message("review"), review.id)
-
-
-def _is_of_hold(uow: UnitOfWork, review: Review) -> bool:
-    """Return whether the review is about a hold, whose reason the acting person does not read."""
-    if review.matter_id is None or uow.session.get_one(Matter, review.matter_id).kind not in holds.KINDS:
-        return False
-    return not holds.may_read(queries.load_directory(uow), uow.actor.id)
-
-
-def _may_see(uow: UnitOfWork, application: Application) -> bool:
-    try:
-        get_visible(uow, application.id)
-    except NotFound:
-        return False
-    return True
 
 
 def _is_asked(uow: UnitOfWork, application_id: str) -> bool:

@@ -18,6 +18,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds, namesakes, visibility
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.access import reviews as access_reviews
 from services.domain.access.directory import LEADERS, Directory
 from services.domain.access.parts import CaseFacts
 from services.domain.access.violations import KIND as VIOLATION
@@ -352,7 +353,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    visibility.require_readable(uow, review)
+    access_reviews.require_readable(uow, review)
     application = uow.session.get_one(Application, review.application_id)
     matter = uow.session.get(Matter, review.matter_id) if review.matter_id else None
     revision = uow.session.scalar(
@@ -427,6 +428,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
             )
         ],
         granted=[GrantedItem.model_validate(item) for item in scopes.granted(uow, application)],
+        importance=application.importance,
         important_information=application.important_information,
         sensitive_event=application.sensitive_event,
         high_impact=application.high_impact,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
@@ -16,6 +16,7 @@ from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -428,12 +429,15 @@ def _consultation(rows: CaseRows, names: Mapping[str, str]) -> ConsultationView 
 def _time_line(uow: UnitOfWork, application_id: str) -> list[CaseEvent]:
     """Read what happened from the audit trail, oldest first; readings are left out.
 
-    Who has recorded a violation has no name there for the accused and for those who do not read all of it (R65).
+    Who has recorded a violation has no name there for the accused and for those who do not read all of it (R65). A
+    question that an earlier release let somebody ask of a matter is left out with its text.
     """
+    of_matter = select(Review.id).where(Review.id == AuditEvent.subject_id, Review.matter_id.is_not(None)).exists()
     query = (
         select(AuditEvent, Person.name)
         .outerjoin(Person, (Person.id == AuditEvent.actor_id) & (AuditEvent.actor_kind == "person"))
         .where(AuditEvent.application_id == application_id, AuditEvent.action.not_like("%-read"))
+        .where(not_(AuditEvent.action.in_(("applicant-asked", "applicant-answered")) & of_matter))
         .order_by(AuditEvent.seq)
     )
     hidden = violations.list_acts_hidden(uow, application_id)

@@ -360,6 +360,8 @@ def _select_mentioning(uow: UnitOfWork, text: str) -> CompoundSelect[str]:
         select(CaseText.application_id).where(CaseText.text.contains(text.lower(), autoescape=True)),
         select(OTHER.id).where(OTHER.drafter_id.in_(people)),
         select(OTHER.id).where(OTHER.custodian_id.in_(people)),
+        # said as the partial index says it: few cases have another custodian than the form says
+        select(OTHER.id).where(OTHER.named_custodian_id.is_not(None), OTHER.named_custodian_id.in_(people)),
         select(HandOver.application_id).where(HandOver.custodian_id.in_(people)),
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),

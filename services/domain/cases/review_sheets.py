@@ -20,7 +20,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
+from services.domain.access import reviews as access_reviews
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, reference_pictures
 from services.domain.cases import footage as case_footage
@@ -124,7 +124,7 @@ def coverage_sources(uow: UnitOfWork, review_id: str) -> list[CoverageSource]:
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    visibility.require_readable(uow, review)
+    access_reviews.require_readable(uow, review)
     rows = uow.session.execute(_in_scope(review.application_id)).all()
     items = [row[0].id for row in rows]
     recorded = select(Document).where(Document.item_id.in_(items), Document.kind == "retrieval-record")
@@ -212,7 +212,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "return-inspection":
         raise NotFound(Message("return inspection"), review_id)
-    visibility.require_readable(uow, review)
+    access_reviews.require_readable(uow, review)
     of_issue = (HandOver.application_id == review.application_id, HandOver.issue == review.issue)
     hand_over = uow.session.scalar(select(HandOver).where(*of_issue))
     if hand_over is None:
@@ -330,7 +330,7 @@ def get_picture_source(uow: UnitOfWork, review_id: str, item_id: str, at: dateti
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "storage-release":
         raise NotFound(Message("release"), review_id)
-    visibility.require_readable(uow, review)
+    access_reviews.require_readable(uow, review)
     if review.closed_at is not None:
         raise Refused("review-closed", "This review is already closed.")
     second = review_service.open_proposal(uow, review) is not None

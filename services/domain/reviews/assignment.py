@@ -10,7 +10,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
+from services.domain.access import reviews as access_reviews
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.reviews import service, tasks
@@ -98,7 +98,7 @@ def _find_number(uow: UnitOfWork, review_id: str) -> str | None:
     ).one_or_none()
     try:
         if row is not None:
-            visibility.require_readable(uow, row[0])
+            access_reviews.require_readable(uow, row[0])
             return str(row.number) if row.number is not None else None
     except NotFound:
         pass

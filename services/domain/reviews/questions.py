@@ -1,7 +1,8 @@
 """What a reviewer asks the applicant while a review is open; the review's limit goes on, and the form stays as it is.
 
 Those ask who may decide the review now, and those answer who act for the applicant. Question and answer are on the
-audit trail in full, so that the evidence package has them with its events.
+audit trail in full, so that the evidence package has them with its events. Of a matter nobody asks: the applicant may
+not even know of it. What an earlier release let somebody ask of one is neither shown to the applicant nor answered.
 """
 
 from sqlalchemy import func, select
@@ -29,6 +30,12 @@ def ask(uow: UnitOfWork, review_id: str, text: str) -> ApplicantQuestion:
     review = tasks.lock_open(uow, review_id)
     if review.stage == "receipt":
         raise Refused("receipt-elsewhere", "Accept or decline the copies on the hand-over page.")
+    if review.matter_id is not None:
+        raise Refused(
+            "matter-not-asked",
+            "This review is about a matter, and a question here goes to the applicant of the case: nothing was sent. "
+            "Decide by what the matter has, or give what is missing as your reason.",
+        )
     service.require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
     text = _checked(text, Message("Enter your question."))
@@ -65,7 +72,7 @@ def answer(uow: UnitOfWork, application_id: str, question_id: str, text: str) ->
     """Answer for the applicant, once, while the review is open. NotFound for who does not act for the applicant."""
     application_service.get_own(uow, application_id)
     question = uow.session.get(ApplicantQuestion, question_id)
-    if question is None or question.application_id != application_id:
+    if question is None or question.application_id != application_id or _is_of_matter(uow, question):
         raise NotFound(Message("question"), question_id)
     try:
         review = tasks.lock_open(uow, question.review_id)
@@ -106,13 +113,13 @@ def answer(uow: UnitOfWork, application_id: str, question_id: str, text: str) ->
 
 
 def list_of_application(uow: UnitOfWork, application: Application) -> list[AskedQuestion]:
-    """List what reviewers have asked in the case, in all rounds, oldest first; one statement."""
+    """List what reviewers of the application have asked, in all rounds, oldest first; one statement."""
     query = (
         select(ApplicantQuestion, Review, ASKER.name, ANSWERER.name)
         .join(Review, Review.id == ApplicantQuestion.review_id)
         .join(ASKER, ASKER.id == ApplicantQuestion.asked_by)
         .outerjoin(ANSWERER, ANSWERER.id == ApplicantQuestion.answered_by)
-        .where(ApplicantQuestion.application_id == application.id)
+        .where(ApplicantQuestion.application_id == application.id, Review.matter_id.is_(None))
         .order_by(ApplicantQuestion.asked_at, ApplicantQuestion.id)
     )
     rows = uow.session.execute(query).all()
@@ -137,6 +144,10 @@ def list_of_application(uow: UnitOfWork, application: Application) -> list[Asked
         )
         for question, review, asker, answerer in rows
     ]
+
+
+def _is_of_matter(uow: UnitOfWork, question: ApplicantQuestion) -> bool:
+    return uow.session.get_one(Review, question.review_id).matter_id is not None
 
 
 def _checked(text: str, missing: Message) -> str:

@@ -314,6 +314,7 @@ class ReviewView(ReviewHead):
     form_sha256: str
     findings: list[ReviewFinding]
     granted: list[GrantedItem]
+    importance: str | None  # of the case, once it is classified
     important_information: bool
     sensitive_event: bool
     high_impact: bool

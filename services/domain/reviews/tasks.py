@@ -14,7 +14,7 @@ from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
+from services.domain.access import reviews as access_reviews
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, permissions
@@ -388,7 +388,7 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
     review = uow.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
     access_queries.discard_loaded(uow)  # others may have acted while this unit waited for the locks
     if uow.actor.kind == "person":
-        visibility.require_readable(uow, review)
+        access_reviews.require_readable(uow, review)
     if review.matter_id is not None:
         matter = uow.session.get_one(Matter, review.matter_id, with_for_update=True, populate_existing=True)
         if review.closed_at is not None or matter.closed_at is not None:

@@ -2,14 +2,14 @@
 
 As from a CSV file, names, departments and mail addresses are taken over, and nobody gets a post: posts are given by
 appointment, with a second person. Who was taken over once and is missing in the directory leaves; with copies out the
-account is kept until they are transferred. An entry that cannot be taken over is named and left as it is here; its
-person counts as found.
+account is kept until they are transferred. An entry that cannot be taken over is named and left as it is here; who was
+taken over from it counts as found. Whose own entry is gone is missing, whoever has the username now.
 """
 
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +178,7 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
     by_login, by_id = {row.login: row for row in people}, {row.id: row for row in people}
     links = {row.entry_id: row.person_id for row in uow.session.scalars(select(DirectoryPerson))}
     entry_of = {person_id: entry_id for entry_id, person_id in links.items()}
+    named = {entry.id for entry in entries}
     departments = people_import.read_departments(uow)
     found: list[_Found] = []
     links_to_add: list[tuple[Person, Entry]] = []
@@ -189,7 +190,7 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
         row = by_id.get(links.get(entry.id, ""))
         try:
             if row is None:
-                row = _by_login(by_login.get(login), entry_of)
+                row = _by_login(by_login.get(login), entry_of, named)
                 if (row.id if row is not None else login) in seen:
                     raise _refused(Message("username {login} occurs twice in the directory", login=login))
                 # also where nothing of it can be taken over: who is found may be missing later. But not who has left:
@@ -201,8 +202,6 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
             change = people_import.compare(uow, 0, person, row, departments)
         except Refused as refusal:
             left_out.append(LeftOut(entry.dn, refusal.message))
-            if (known := by_login.get(login)) is not None:
-                seen.add(known.id)
             continue
         unchanged += change.state == "unchanged"
         if change.state != "unchanged":
@@ -218,9 +217,21 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
     return _Whole(Plan(changes, unchanged, left_out, linked, most, fingerprint), found, links_to_add, leavers)
 
 
-def _by_login(row: Person | None, entry_of: Mapping[str, str]) -> Person | None:
-    """Return who is here by the username; Refused where that is another entry's: usernames are given again."""
+def _by_login(row: Person | None, entry_of: Mapping[str, str], named: Set[str]) -> Person | None:
+    """Return who is here by the username; Refused where that is another entry's: usernames are given again.
+
+    ``named``: the entries that the directory names now.
+    """
     if row is not None and row.id in entry_of:
+        if entry_of[row.id] not in named:
+            raise _refused(
+                Message(
+                    "{login} belongs here to {name}, whose own entry is gone from the directory: this one counts as "
+                    "another person. Give this person another username",
+                    login=row.login,
+                    name=row.name,
+                )
+            )
         raise _refused(
             Message(
                 "{login} belongs to another entry of the directory here: give this person another username",

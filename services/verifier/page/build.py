@@ -60,8 +60,9 @@ def _script() -> str:
     order: dict[PurePosixPath, str] = {}
     _add(FIRST, order, ())
     known = {"checks": TITLES, "keys": FINGERPRINTS, **_read("words.json")}
-    # What a check finds is English in both verifiers; of each sentence there is a form in Chinese, {n} being any text.
-    said = {"words": known, "sentences": _read("sentences.json")}
+    # What a check finds is English in both verifiers; of each sentence, and of what one names, there is a form in
+    # Chinese, {n} being any text.
+    said = {"words": known, "sentences": _read("sentences.json"), "parts": _read("parts.json")}
     constants = [f"const {name} = {_json(value)};" for name, value in said.items()]
     return "\n".join(['"use strict";', *constants, *order.values()])
 

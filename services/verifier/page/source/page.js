@@ -21,25 +21,44 @@ function word(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, one) => values[one]);
 }
 
-const FORMS = Object.entries(sentences).map(([english, chinese]) => {
-  const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "([^]+?)");
-  return [new RegExp(`^${pattern}$`), [...english.matchAll(/\{(\d)\}/g)].map(([, n]) => n), chinese];
-});
+/** The forms of texts, with those first that say most themselves: others may fit by what their places take. */
+function formsOf(texts) {
+  const saidBy = (english) => english.replace(/\{\d\}/g, "").length;
+  const sorted = Object.entries(texts).sort(([a], [b]) => saidBy(b) - saidBy(a));
+  return sorted.map(([english, chinese]) => {
+    const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "([^]+?)");
+    return [new RegExp(`^${pattern}$`), [...english.matchAll(/\{(\d)\}/g)].map(([, n]) => n), chinese];
+  });
+}
+
+const FORMS = formsOf(sentences);
+// what a sentence names, or whole sentences inside another one; not more, since a place holds names from the package too
+const WHOLE = Object.entries(sentences).filter(([english]) => !/\{\d\}/.test(english));
+const PARTS = formsOf({ ...Object.fromEntries(WHOLE), ...parts });
+
+/** A text in Chinese by the first form that fits; null where none does. */
+function inChinese(english, forms) {
+  for (const [pattern, places, chinese] of forms) {
+    const match = pattern.exec(english);
+    if (match === null) continue;
+    return chinese.replace(/\{(\d)\}/g, (_, n) => {
+      const value = match[places.indexOf(n) + 1];
+      return inChinese(value, PARTS) ?? value;
+    });
+  }
+  return null;
+}
 
 /** What was found, in the language of the page; an element that says which language it is. */
 function told(name, found, attributes = {}) {
   const english = plain(found);
-  if (language === "zh") {
-    for (const [pattern, places, chinese] of FORMS) {
-      const match = pattern.exec(english);
-      if (match === null) continue;
-      const text = chinese.replace(/\{(\d)\}/g, (_, n) => match[places.indexOf(n) + 1]);
-      return element(name, { ...attributes, text });
-    }
-    return element(name, { ...attributes, lang: "en", text: english });
-  }
-  return element(name, { ...attributes, text: english });
+  const chinese = language === "zh" ? inChinese(english, FORMS) : null;
+  if (chinese !== null) return element(name, { ...attributes, text: chinese });
+  return element(name, { ...attributes, ...(language === "zh" ? { lang: "en" } : {}), text: english });
 }
+
+/** What a line is about, in the language of the page. */
+const about = (of) => (language === "zh" ? inChinese(plain(of), PARTS) : null) ?? plain(of);
 
 /** Names and texts come from the package: what cannot be printed is replaced. */
 const plain = (text) => String(text ?? "").replace(BARE, "\ufffd");
@@ -213,7 +232,7 @@ function prints({ fingerprints, lines }) {
 }
 
 function line({ of, found }) {
-  const children = [element("span", { class: "of", text: plain(of) })];
+  const children = [element("span", { class: "of", text: about(of) })];
   if (found) children.push(of ? " — " : "", told("span", found));
   return element("p", { children });
 }
@@ -252,7 +271,7 @@ function everything({ lines }) {
       children: [
         element("td", { children: [tag(status)] }),
         element("td", { text: title(check) }),
-        element("td", { text: plain(of) }),
+        element("td", { text: about(of) }),
         told("td", found),
       ],
     }),
@@ -277,7 +296,7 @@ function everything({ lines }) {
 /** The lines that verify.pyz prints, in the language of the page. */
 function reportText({ report, file }) {
   const lines = report.lines.map(({ status, check, of, found }) => {
-    const start = `${word(`status.${status}`)}  ${title(check)}  [${plain(of)}]`;
+    const start = `${word(`status.${status}`)}  ${title(check)}  [${about(of)}]`;
     return found ? `${start}  ${told("span", found).textContent}` : start;
   });
   const keys = Object.entries(report.fingerprints).map(([name, value]) => `${name.padEnd(5)} sha256:${value}  ${word(`keys.${name}`)}`);

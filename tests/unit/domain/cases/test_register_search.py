@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import drafts
 from services.domain.applications import service as application_service
 from services.domain.cases.register import Search, list_cases
+from services.domain.custody import naming
 
 
 @pytest.fixture
@@ -62,6 +63,22 @@ def test_changed_words_and_names_are_found_as_they_are_now(desk: ReviewDesk) -> 
     for text in ("new reason", "anna", "keith", "harbour", "mill"):
         assert found(desk, text) == [one], text
     assert found(desk, "货物丢失") == []
+
+
+@pytest.mark.requirement("R20", verb="recorded")
+def test_a_case_is_found_by_the_custodian_who_was_named_instead_before_the_offer(desk: ReviewDesk) -> None:
+    one, other = desk.submitted(), desk.submitted()
+    desk.approved(one)
+    desk.filed(one)
+    change(desk, Person, "keeper", name="Keith")
+    change(desk, Person, "deputy", name="Desmond")
+    assert sorted(found(desk, "keith")) == sorted([one, other])
+    assert found(desk, "desmond") == []
+
+    desk.run(naming.name, one, "deputy", reason="原保管人生病。", by="head")
+
+    assert found(desk, "desmond") == [one]
+    assert sorted(found(desk, "keith")) == sorted([one, other])  # as the form says
 
 
 def test_a_deleted_draft_leaves_no_words(desk: ReviewDesk) -> None:

@@ -98,7 +98,8 @@ def test_what_cannot_be_taken_over_is_named_and_its_person_does_not_count_as_mis
         desk,
         entry(desk, "drafter", department="没有的部门"),
         entry(desk, "keeper", login="renamed"),
-        # somebody else with a username that was given again: never the account of the one before
+        entry(desk, "reviewer2"),
+        # somebody else with the username of somebody who is there too
         new(desk, desk.the(Person, id="reviewer2").login, "id-other"),
         new(desk, "NO spaces"),
         new(desk, "twice", "id-1"),
@@ -114,6 +115,29 @@ def test_what_cannot_be_taken_over_is_named_and_its_person_does_not_count_as_mis
     with pytest.raises(Refused) as refused:
         preview(desk, entry(desk, "drafter"), by=Actor("person", "security-head"))
     assert refused.value.status == 403
+
+
+@pytest.mark.requirement("R46", refuses=True)
+@pytest.mark.parametrize("renamed", [False, True])
+def test_who_left_is_missing_also_where_the_username_was_given_again(desk: ReviewDesk, *, renamed: bool) -> None:
+    """To a new entry, or to that of somebody who is here, whose username changed: each night, not once."""
+    drafter, reviewer = entry(desk, "drafter"), desk.the(Person, id="reviewer2")
+    take_over(desk, drafter, entry(desk, "reviewer2"), entry(desk, "keeper"))
+    other = entry(desk, "keeper", login=reviewer.login) if renamed else new(desk, reviewer.login, "id-other")
+    entries = (drafter, other) if renamed else (drafter, other, entry(desk, "keeper"))
+
+    seen = preview(desk, *entries)
+    assert [(change.state, change.login) for change in seen.changes] == [("leaves", reviewer.login)]
+    [left_out] = seen.left_out
+    assert ("username changed" if renamed else f"{reviewer.name}, whose own entry is gone") in left_out.why.en
+
+    assert take_over(desk, *entries, by=directory_import.ACTOR).count("leaves") == 1
+    assert not desk.the(Person, id="reviewer2").active
+    for _ in range(2):  # the other one never gets that account
+        plan = take_over(desk, *entries, by=directory_import.ACTOR)
+        assert (plan.changes, len(plan.left_out)) == ([], 1)
+        assert not desk.the(Person, id="reviewer2").active
+        assert desk.all(DirectoryPerson, entry_id="id-other") == []
 
 
 @pytest.mark.requirement("R2", refuses=True)
