@@ -89,7 +89,7 @@ def get_requirements(uow: UnitOfWork, application_id: str, library: ModelLibrary
             verb=one["verb"],
             met=sorted(met[one["number"]], key=lambda line: line.at),
             awaited=awaited[one["number"]],
-            broken=broken[one["number"]],
+            broken=broken.get(one["number"], []),
         )
         for one in coverage.shipped()
     ]
@@ -169,11 +169,6 @@ def _who_recalled(uow: UnitOfWork, entry: CustodyEntry) -> str | None:
     return uow.session.scalar(select(Return.returned_by).where(Return.hand_over_id == entry.hand_over_id))
 
 
-def _broken(uow: UnitOfWork, application_id: str) -> defaultdict[str, list[BreachLine]]:
+def _broken(uow: UnitOfWork, application_id: str) -> Mapping[str, list[BreachLine]]:
     """Return what broke which requirement in this case, for those who supervise; empty for everybody else."""
-    found: defaultdict[str, list[BreachLine]] = defaultdict(list)
-    if readers.may_read(uow):
-        for line in breaches.list_of_case(uow, application_id):
-            for number in breaches.SOURCES[line.source][line.code].split():
-                found[number].append(line)
-    return found
+    return breaches.list_of_case(uow, application_id) if readers.may_read(uow) else {}
