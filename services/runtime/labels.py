@@ -328,6 +328,7 @@ WORDS: dict[str | bool | None, str] = {
     "broken-problem": "problem report",
     "broken-footage": "footage lacks",
     "broken-event": "event",
+    "broken-inspection": "inspection by the supervision group",
     "due-review": "review",
     "due-consent": "consent of a joint department",
     "due-receipt": "accept the copies",

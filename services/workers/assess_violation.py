@@ -17,7 +17,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Result:
-    """``repeats``: violations of the same people in twelve months, this one included."""
+    """``repeats``: upheld violations of one person in twelve months, and this one."""
 
     violation_kind: str
     importance: str

@@ -8,6 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from sqlalchemy import select
+
+from services.database.tables.custody import CustodyEntry
+from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
@@ -43,7 +47,7 @@ CUSTODY: Mapping[str, str] = {
     "provided": "R58",
     "lost": "R48",
     "returned": "R38 R47 R51",
-    "recalled": "R38 R57",
+    "recalled": "R42 R57",
     "inspected": "R39",
 }
 # by the kind of the document
@@ -64,10 +68,12 @@ def get_requirements(uow: UnitOfWork, application_id: str, library: ModelLibrary
     application = rows.application
     audit_trail.record(uow, ACTION, "application", application.id, application_id=application.id)
     met, awaited = _of_process(rows, library)
-    names = access_queries.get_names(uow, [entry.person_id for entry in rows.custody])
+    doers = {entry.seq: entry.person_id or _who_recalled(uow, entry) for entry in rows.custody}
+    names = access_queries.get_names(uow, doers.values())
     for entry in rows.custody:
         for number in CUSTODY.get(entry.event, "").split():
-            person = names.get(entry.person_id or "", entry.person_id)
+            doer = doers[entry.seq]
+            person = names.get(doer or "", doer)
             met[number].append(RequirementMet(at=entry.at, how="custody", code=f"custody-{entry.event}", person=person))
     for document in rows.documents:
         for number in DOCUMENTS.get(document.kind, "").split():
@@ -83,7 +89,7 @@ def get_requirements(uow: UnitOfWork, application_id: str, library: ModelLibrary
             verb=one["verb"],
             met=sorted(met[one["number"]], key=lambda line: line.at),
             awaited=awaited[one["number"]],
-            broken=broken[one["number"]],
+            broken=broken.get(one["number"], []),
         )
         for one in coverage.shipped()
     ]
@@ -105,9 +111,11 @@ def _of_process(rows: CaseRows, library: ModelLibrary) -> tuple[Met, Awaited]:
     met: Met = defaultdict(list)
     awaited: Awaited = defaultdict(list)
     people = _people(rows)
+    # a recall ends the waiting for the return from outside: the department has returned nothing (R38)
+    is_recalled = any(entry.event == "recalled" for entry in rows.custody)
     for model, visit in timeline.visits_of_rows(rows, library):
         element = model.elements.get(visit.element_id)
-        if element is None:
+        if element is None or (is_recalled and element.message == messages.COPY_RETURNED):
             continue
         for line in _lines(model, element, visit, people):
             for number in element.requirements:
@@ -142,10 +150,11 @@ def _lines(
 def _people(rows: CaseRows) -> dict[str, str]:
     """Return who decided, by the id of the review, and who did what the process waited for, by the message."""
     decided = {row.review.id: row.decision.decided_by for row in rows.reviews if row.decision is not None}
-    names = access_queries.get_names(rows.uow, decided.values())
+    returned = next((entry.person_id for entry in rows.custody if entry.event == "returned"), None)
+    names = access_queries.get_names(rows.uow, [*decided.values(), returned])
     people = {review_id: names.get(person_id, person_id) for review_id, person_id in decided.items()}
-    if rows.head.custodian is not None:
-        people[messages.COPY_RETURNED] = rows.head.custodian
+    if returned is not None:
+        people[messages.COPY_RETURNED] = names.get(returned, returned)
     return {
         **people,
         messages.APPLICATION_SUBMITTED: rows.head.drafter,
@@ -153,11 +162,13 @@ def _people(rows: CaseRows) -> dict[str, str]:
     }
 
 
-def _broken(uow: UnitOfWork, application_id: str) -> defaultdict[str, list[BreachLine]]:
+def _who_recalled(uow: UnitOfWork, entry: CustodyEntry) -> str | None:
+    """Return who has signed the recall that an entry of the custody log is about; None for every other entry."""
+    if entry.event != "recalled":
+        return None
+    return uow.session.scalar(select(Return.returned_by).where(Return.hand_over_id == entry.hand_over_id))
+
+
+def _broken(uow: UnitOfWork, application_id: str) -> Mapping[str, list[BreachLine]]:
     """Return what broke which requirement in this case, for those who supervise; empty for everybody else."""
-    found: defaultdict[str, list[BreachLine]] = defaultdict(list)
-    if readers.may_read(uow):
-        for line in breaches.list_of_case(uow, application_id):
-            for number in breaches.SOURCES[line.source][line.code].split():
-                found[number].append(line)
-    return found
+    return breaches.list_of_case(uow, application_id) if readers.may_read(uow) else {}

@@ -88,10 +88,10 @@ class TrailEvent(TrailLine):
 class BreachLine(Answer):
     """One thing that broke a requirement in a case; ``source`` and ``code`` say what the register calls it.
 
-    ``zh`` and ``en`` are the sentence of a finding.
+    ``zh`` and ``en`` are the sentence of a finding, or the question that an inspection has answered with no.
     """
 
-    source: Literal["violation", "refusal", "finding", "problem", "footage", "event"]
+    source: Literal["violation", "refusal", "finding", "problem", "footage", "event", "inspection"]
     code: str
     at: datetime
     application_id: str

@@ -5,7 +5,9 @@ refusal    a decision refused what was asked for
 finding    an automatic check found that the form, or the people named in it, do not meet the requirement
 problem    a problem report named it
 footage    footage lacks, or cannot be read
-event      the audit trail has a refused job, a notice that did not arrive, a preservation that failed, a late review
+event      the audit trail has a refused job, a notice that did not arrive, a preservation that failed, a late review,
+           a stored object that is not what was sealed
+inspection the supervision group has answered a question with no: what the question stood for when the report was written
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,12 +37,13 @@ from services.database.keyset import Page, Section, page_of
 from services.database.listing import Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
+from services.database.tables.inspections import GroupInspection, InspectionFinding
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import REJECTED, Decision, Finding
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
-from services.domain.supervision import readers
+from services.domain.supervision import checklists, readers
 from services.domain.supervision.audit_schemas import BreachLine
 
 NOTHING = (null(), null())
@@ -115,7 +118,9 @@ EVENTS: Mapping[str, str] = {
     "delivery-given-up": "R30",
     "preservation-failed": "R20 R31",
     "review-escalated": "R30",
+    "object-damaged": "R6",
 }
+INSPECTION = "inspection"
 SOURCES: Mapping[str, Mapping[str, str]] = {
     "violation": VIOLATIONS,
     "refusal": REFUSALS,
@@ -127,21 +132,12 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class BrokenBy:
-    """What the register calls something that broke a requirement."""
+class Question:
+    """A question that an inspection has answered with no: the requirements that it stood for, and its words."""
 
-    source: str
-    code: str
-
-
-def broken_by(requirement: str) -> list[BrokenBy]:
-    """List what breaks the requirement."""
-    return [
-        BrokenBy(source, code)
-        for source, codes in SOURCES.items()
-        for code, requirements in codes.items()
-        if requirement in requirements.split()
-    ]
+    requirements: str
+    zh: str
+    en: str
 
 
 def count_cases(uow: UnitOfWork) -> dict[str, int]:
@@ -149,8 +145,7 @@ def count_cases(uow: UnitOfWork) -> dict[str, int]:
     readers.require_reader(uow)
     named = [
         (source, code, requirement)
-        for source, codes in SOURCES.items()
-        for code, requirements in codes.items()
+        for (source, code), requirements in _requirements(_list_questions(uow)).items()
         for requirement in requirements.split()
     ]
     rows = _select_all(uow, {(source, code) for source, code, _ in named}).subquery()
@@ -168,7 +163,8 @@ def count_cases(uow: UnitOfWork) -> dict[str, int]:
 def read_page(uow: UnitOfWork, requirement: str, *, limit: int, place: str = "") -> Page[BreachLine]:
     """Read a page of what broke the requirement, the newest first."""
     readers.require_reader(uow)
-    codes = {(one.source, one.code) for one in broken_by(requirement)}
+    questions = _list_questions(uow)
+    codes = {code for code, numbers in _requirements(questions).items() if requirement in numbers.split()}
     if not codes:
         return Page([])
     found = _select_all(uow, codes).subquery()
@@ -177,29 +173,68 @@ def read_page(uow: UnitOfWork, requirement: str, *, limit: int, place: str = "")
     )
     listing = Listing(descending=True, limit=limit, place=place)
     page = page_of(uow.session, query, (Section((found.c.at, found.c.key)),), listing)
-    return page.showing([_line(row) for row in page.lines])
+    return page.showing([_line(row, questions) for row in page.lines])
 
 
-def list_of_case(uow: UnitOfWork, application_id: str) -> list[BreachLine]:
-    """List what broke any requirement in one case, the oldest first, for one who supervises and sees the case."""
-    codes = {(source, code) for source, of_source in SOURCES.items() for code in of_source}
-    found = _select_all(uow, codes, application_id).subquery()
+def list_of_case(uow: UnitOfWork, application_id: str) -> dict[str, list[BreachLine]]:
+    """List what broke each requirement in one case, the oldest first, for one who supervises and sees the case."""
+    questions = _list_questions(uow, application_id)
+    requirements = _requirements(questions)
+    found = _select_all(uow, requirements, application_id).subquery()
     query = select(found, Application.number, Application.title).join(
         Application, Application.id == found.c.application_id
     )
-    return [_line(row) for row in uow.session.execute(query.order_by(found.c.at, found.c.key))]
+    by_number: dict[str, list[BreachLine]] = {}
+    for row in uow.session.execute(query.order_by(found.c.at, found.c.key)):
+        for number in requirements[row.source, row.code].split():
+            by_number.setdefault(number, []).append(_line(row, questions))
+    return by_number
 
 
-def _line(row: Row[*tuple[Any, ...]]) -> BreachLine:
+def _requirements(questions: Mapping[str, Question]) -> dict[tuple[str, str], str]:
+    """Map what can break a requirement, by source and code, to the requirements that it breaks."""
+    codes = {(source, code): numbers for source, of_source in SOURCES.items() for code, numbers in of_source.items()}
+    return codes | {(INSPECTION, code): question.requirements for code, question in questions.items()}
+
+
+def _list_questions(uow: UnitOfWork, application_id: str | None = None) -> dict[str, Question]:
+    """Read what inspections, or those of one case, have answered with no, by inspection and question.
+
+    Once the group has answered the report, which has the checklists as they were. Earlier releases have not written
+    into it what a question stands for: then it is what the question stands for now.
+    """
+    found = select(InspectionFinding.id).where(InspectionFinding.inspection_id == GroupInspection.id)
+    if application_id is not None:
+        found = found.where(InspectionFinding.application_id == application_id)
+    query = select(GroupInspection.id, GroupInspection.report["checklists"]).where(
+        GroupInspection.signed_as.is_not(None), found.exists()
+    )
+    present = {code: question.requirements for code, (_, question) in checklists.load().questions().items()}
+    return {
+        f"{inspection_id}/{one['code']}": Question(
+            " ".join(one.get("requirements", present.get(one["code"], ()))), one["zh"], one["en"]
+        )
+        for inspection_id, asked in uow.session.execute(query)
+        for one in asked
+        if one["no"]
+    }
+
+
+def _line(row: Row[*tuple[Any, ...]], questions: Mapping[str, Question]) -> BreachLine:
+    if row.source == INSPECTION:
+        question = questions[row.code]
+        code, zh, en = row.code.partition("/")[2], question.zh, question.en
+    else:
+        code, zh, en = row.code, row.zh, row.en
     return BreachLine(
         source=row.source,
-        code=row.code,
+        code=code,
         at=row.at,
         application_id=row.application_id,
         number=row.number or row.application_id,
         title=row.title,
-        zh=row.zh,
-        en=row.en,
+        zh=zh,
+        en=en,
     )
 
 
@@ -223,6 +258,7 @@ def _select_all(
         .join(Application, Application.id == Item.application_id)
         .where(_is_one_of(Item.outcome.expression, tuple(FOOTAGE)), Application.submitted_at.is_not(None)),
         "event": _events(),
+        INSPECTION: _inspections(uow),
     }
     chosen = []
     for source, named in by_source.items():
@@ -245,6 +281,7 @@ def _code_of(source: str) -> ColumnElement[Any]:
         "problem": _problem(),
         "footage": Item.outcome.expression,
         "event": AuditEvent.action.expression,
+        INSPECTION: _question(),
     }
     return columns[source]
 
@@ -257,6 +294,7 @@ def _case_of(source: str) -> Any:
         "problem": Matter,
         "footage": Item,
         "event": AuditEvent,
+        INSPECTION: InspectionFinding,
     }
     return tables[source].application_id.expression
 
@@ -278,6 +316,22 @@ def _violations(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
     return _part("violation", Violation, Violation.kind, Violation.opened_at).where(
         or_(Violation.closed_as.is_(None), Violation.closed_as != CLEARED),
         or_(Violation.matter_id.is_(None), Violation.matter_id.not_in(heard)),
+    )
+
+
+def _question() -> ColumnElement[Any]:
+    return InspectionFinding.inspection_id.concat("/").concat(InspectionFinding.question)
+
+
+def _inspections(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select what inspections found, but what the reader is heard about."""
+    heard = (
+        select(Violation.id)
+        .join(Hearing, Hearing.matter_id == Violation.matter_id)
+        .where(Hearing.person_id == uow.actor.id)
+    )
+    return _part(INSPECTION, InspectionFinding, _question(), InspectionFinding.found_at).where(
+        or_(InspectionFinding.violation_id.is_(None), InspectionFinding.violation_id.not_in(heard))
     )
 
 

@@ -234,14 +234,14 @@ def _members(uow: UnitOfWork, group: SupervisionGroup) -> list[dict[str, Any]]:
 
 
 def _tally(cases: Sequence[InspectedCase]) -> list[dict[str, Any]]:
-    """Count the answers to each question, in the order of the file."""
+    """Count the answers to each question, in the order of the file, with what each stands for."""
     counted: dict[str, dict[str, int]] = defaultdict(lambda: {"yes": 0, "no": 0, "not-applicable": 0, "overruled": 0})
     for row in cases:
         for one in row.answers or ():
             counted[one["question"]][one["answer"]] += 1
             counted[one["question"]]["overruled"] += one["overruled"]
     return [
-        {"stage": stage, "code": code, "zh": question.zh, "en": question.en, **counted[code]}
+        {"stage": stage, "code": code, "zh": question.zh, "en": question.en, "requirements": list(question.requirements), **counted[code]}
         for code, (stage, question) in checklists.load().questions().items()
     ]
 

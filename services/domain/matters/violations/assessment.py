@@ -4,17 +4,18 @@ The table that is deployed (``violation-severity.dmn``) assesses a violation; th
 trusted. It may be stricter than this floor, which is that of the shipped table, and never milder.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from services.database.tables.custody import HandOver
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries
 from services.domain.applications.security_check import is_involved
-from services.domain.custody.violations import ACCUSED, CLEARED
+from services.domain.custody.violations import ACCUSED, CLEARED, OVERDUE
 from services.domain.process.permissions import CaseState
 from services.domain.reviews.classification import compute_floor
 
@@ -23,12 +24,13 @@ BY_SECURITY, BY_LEGAL, BY_MANAGEMENT = "violation-security", "violation-legal", 
 DECIDING = (BY_SECURITY, BY_LEGAL, BY_MANAGEMENT)
 A_YEAR = timedelta(days=365)
 LONG_OVERDUE = 30  # days
-OFTEN = 3  # violations of the same people in a year
+OFTEN = 3  # violations of one person in a year
+NOT_RATIFIED = "urgent-not-ratified"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the table reads. ``repeats``: violations of the same people in twelve months, this one included."""
+    """What the table reads. ``repeats``: upheld violations of one person in twelve months, and this one."""
 
     violation_kind: str
     importance: str
@@ -68,11 +70,11 @@ def least(inputs: Inputs) -> Assessment:
     grave = inputs.leaked or inputs.violation_kind == "ghost-export"
     severe = (
         grave
-        or (inputs.violation_kind == "urgent-not-ratified" and inputs.repeats > 1)
+        or (inputs.violation_kind == NOT_RATIFIED and inputs.repeats > 1)
         or (inputs.violation_kind == "loss" and inputs.importance == "important")
     )
     moderate = (
-        inputs.violation_kind in ("loss", "discrepancy", "breach", "urgent-not-ratified")
+        inputs.violation_kind in ("loss", "discrepancy", "breach", NOT_RATIFIED)
         or inputs.days_late > LONG_OVERDUE
         or inputs.repeats >= OFTEN
     )
@@ -121,19 +123,35 @@ def _count_days_late(uow: UnitOfWork, violation: Violation) -> int:
 
 
 def _count_repeats(uow: UnitOfWork, violation: Violation) -> int:
-    """Count the violations of the same people in the year before this one, with it; cleared ones do not count."""
+    """Count this violation and what one of the accused had done in the year before it; of several people, the most.
+
+    What was upheld before this one was opened counts, unless an appeal has cleared it: what nobody has decided proves
+    nothing. Of an urgent retrieval that was not approved, its own kind alone. The loss of copies that are overdue is
+    no second time: both are of one loan (P7).
+    """
     query = (
-        select(func.count(Violation.id.distinct()))
+        select(Hearing.person_id, Violation.kind, Violation.hand_over_id)
         .join(Hearing, Hearing.matter_id == Violation.matter_id)
         .where(
             Hearing.person_id.in_(violation.accused),
             Hearing.part == ACCUSED,
-            Violation.opened_at <= violation.opened_at,
+            Violation.id != violation.id,
             Violation.opened_at > violation.opened_at - A_YEAR,
+            Violation.sanctioned_at <= violation.opened_at,
             Violation.closed_as.is_(None) | (Violation.closed_as != CLEARED),
         )
     )
-    return max(uow.session.scalar(query) or 0, 1)
+    if violation.kind == NOT_RATIFIED:
+        query = query.where(Violation.kind == NOT_RATIFIED)
+    by_person: dict[str, list[tuple[str, str | None]]] = {}
+    for person_id, kind, hand_over_id in uow.session.execute(query):
+        by_person.setdefault(person_id, [(violation.kind, violation.hand_over_id)]).append((kind, hand_over_id))
+    return max((_count_occasions(own) for own in by_person.values()), default=1)
+
+
+def _count_occasions(own: Sequence[tuple[str, str | None]]) -> int:
+    overdue = {hand_over_id for kind, hand_over_id in own if kind == OVERDUE}
+    return sum(1 for kind, hand_over_id in own if kind != "loss" or hand_over_id not in overdue)
 
 
 def _accuses(uow: UnitOfWork, violation: Violation, department_kind: str) -> bool:

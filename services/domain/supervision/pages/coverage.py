@@ -51,6 +51,7 @@ async def show_requirement(
 def _words(visitor: Visitor, line: BreachLine) -> str:
     """Return what broke it, in the visitor's language."""
     if line.source == "event":
-        return event_messages.describe(visitor.language, line.code, {}, visitor.zone)
-    said = line.zh if visitor.language == "zh" else line.en
-    return said or word(visitor.language, f"problem-{line.code}" if line.source == "problem" else line.code)
+        said = event_messages.describe(visitor.language, line.code, {}, visitor.zone)
+        return said.rstrip(":： ")  # before details, which are in the audit trail
+    words = line.zh if visitor.language == "zh" else line.en
+    return words or word(visitor.language, f"problem-{line.code}" if line.source == "problem" else line.code)

@@ -177,6 +177,21 @@ def test_an_upheld_violation_is_sanctioned_and_closed(case: Handled) -> None:
 
 
 @pytest.mark.requirement("R65")
+def test_the_loss_of_overdue_copies_is_no_second_time(case: Handled) -> None:
+    case.heard()
+    case.judge()
+    case.record()
+    case.desk.clock.turn(timedelta(days=1))
+
+    def lose(uow: UnitOfWork) -> str:
+        hand_over = uow.session.get_one(HandOver, case.ids["hand_over_id"])
+        return str(violations.open_once(uow, hand_over, "loss", {}).matter_id)
+
+    lost = case.desk.run(lose)
+    assert case.desk.run(tasks.assess, lost, case.instance + 1).repeats == 1
+
+
+@pytest.mark.requirement("R65")
 def test_a_cleared_violation_gives_access_back_with_the_days(case: Handled) -> None:
     before = case.loan.due_at
     case.heard()

@@ -27,7 +27,7 @@ from services.domain.holds import queries as holds
 from services.domain.matters import queries, service
 from services.domain.matters import tasks as matter_tasks
 from services.domain.matters.violations import acts, assessment, tasks
-from services.domain.matters.violations.assessment import Assessment
+from services.domain.matters.violations.assessment import Assessment, Inputs
 from services.domain.reviews import service as review_service
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.runtime import metrics
@@ -56,6 +56,20 @@ class Handled(Urgent):
     def heard(self, given: Assessment = BY_SECURITY) -> None:
         self.serve(given)
         self.desk.run(acts.reply, self.id, "当时只顾找人。", by=CALLER)
+
+    def upheld(self) -> None:
+        self.heard()
+        self.judge("violation-security", "security-head", judgement=judged())
+        self.desk.run(tasks.record_sanctions, self.id)
+        self.desk.run(tasks.close, self.id, "handled")
+
+    def again(self) -> None:
+        """Another case is called urgently by the same person, and not approved in time either."""
+        self.case = self.desk.submitted()
+        self.id = self.unratified()
+
+    def inputs(self) -> Inputs:
+        return self.desk.run(tasks.assess, self.id, 9000)
 
     def open(self, stage: str) -> str:
         key = next(self.desk.keys)
@@ -143,8 +157,8 @@ def test_the_caller_decides_nothing_in_it_and_a_milder_table_is_not_taken(case: 
 
 @pytest.mark.requirement("R66", "R67")
 def test_the_second_one_is_severe_and_may_be_referred(case: Handled) -> None:
-    case.case = case.desk.submitted()
-    case.id = case.unratified()
+    case.upheld()
+    case.again()
     inputs = case.desk.run(tasks.assess, case.id, 9000)
     assert inputs.repeats == 2
     with pytest.raises(NotPermitted, match="at least severe"):
@@ -173,6 +187,40 @@ def test_the_second_one_is_severe_and_may_be_referred(case: Handled) -> None:
     assert case.violation.closed_as == "upheld"
     assert [row.lifted_at is None for row in case.desk.all(Suspension)] == [False]
     assert [row.cause for row in case.desk.run(holds.list_holdings, case.case)] == ["referral"]
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_what_nobody_has_decided_or_an_appeal_has_cleared_makes_the_next_one_no_repeat(case: Handled) -> None:
+    first = case.id
+    case.again()
+    assert case.inputs().repeats == 1
+    case.serve(BY_SECURITY)  # the register asks for nothing more
+
+    case.id = first
+    case.upheld()
+    appeal = {"violationId": first, "reason": "当时无法联系任何审批人。"}
+    case.case = case.violation.application_id
+    appeal_id = case.desk.run(service.open_matter, "appeal", case.case, appeal, by=CALLER).id
+    case.desk.run(matter_tasks.check, appeal_id, 9001)
+    key = next(case.desk.keys)
+    named = {"job_key": key, "process_instance_key": 9001 + key}
+    review_id = case.desk.run(matter_tasks.open_review, appeal_id, "violation-appeal", **named).review_id
+    case.again()
+    assert case.inputs().repeats == 2
+    case.decide(review_id, "manager", "approved", answers={"heard-again": True}, reason="理由")
+    assert case.desk.run(matter_tasks.apply, appeal_id) is True
+    assert case.inputs().repeats == 1
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_an_earlier_finding_does_not_make_the_first_urgent_call_severe(case: Handled) -> None:
+    given = (violations.open_of_case, case.case, "finding", {"found": "事由不具体。"})
+    case.id = str(case.desk.run(*given, accused=[CALLER], by="supervisor").matter_id)
+    case.upheld()
+    case.again()
+    inputs = case.inputs()
+    assert (inputs.repeats, assessment.least(inputs).severity) == (1, "moderate")
+    case.serve(BY_SECURITY)
 
 
 @pytest.mark.requirement("R65")
@@ -246,9 +294,9 @@ class Pattern(Handled):
         self.heard()
         self.settle()
 
-    def settle(self) -> None:
-        """The accused are warned, and the violation is closed."""
-        warned = (GivenSanction("warning", person_id=ACCUSED),)
+    def settle(self, accused: str = ACCUSED) -> None:
+        """The accused is warned, and the violation is closed."""
+        warned = (GivenSanction("warning", person_id=accused),)
         self.judge(
             "violation-security", "security-head", judgement=Judgement(sanctions=warned, loss=False, referral=False)
         )
@@ -388,6 +436,24 @@ def test_in_the_place_of_a_head_who_is_accused_the_deputy_answers(pattern: Patte
     pattern.desk.run(acts.reply, pattern.id, "点错了链接。", by="head")
     replies = pattern.matter(pattern.id).facts["replies"]
     assert [(one["by"], one["part"]) for one in replies] == [("deputy", "department"), ("head", "accused")]
+
+
+@pytest.mark.requirement("R65")
+def test_what_each_of_two_accused_had_done_is_not_added_up(pattern: Pattern) -> None:
+    pattern.upheld()
+    pattern.id = pattern.opened(ACCUSED, "keeper")
+    assert pattern.inputs().repeats == 2
+
+    for accused, repeats in (("keeper", 2), ("keeper", 3), (ACCUSED, 3)):
+        pattern.id = pattern.opened(accused)
+        pattern.serve()
+        pattern.desk.run(acts.reply, pattern.id, "不知情。", by=accused)
+        pattern.settle(accused)
+        pattern.id = pattern.opened(ACCUSED, "keeper")
+        assert pattern.inputs().repeats == repeats
+    pattern.desk.clock.turn(assessment.A_YEAR)
+    pattern.id = pattern.opened(ACCUSED, "keeper")
+    assert pattern.inputs().repeats == 1
 
 
 @pytest.mark.both_databases

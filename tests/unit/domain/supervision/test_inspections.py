@@ -42,7 +42,9 @@ from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
 from services.domain.holds import queries as holds
 from services.domain.supervision import (
+    breaches,
     case_reviews,
+    checklists,
     due,
     findings,
     groups,
@@ -672,6 +674,50 @@ def test_the_numbers_of_a_report_equal_those_that_sql_counts(supervised: Supervi
         assert numbers[name] == desk.run(scalar, statement), name
     assert numbers["closedAs"] == {"withdrawn": ORDINARY}
     assert numbers["violations"] == {"breach": 2}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R62", "R63")
+def test_what_an_inspection_found_breaks_what_its_question_stood_for(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    found: list[InspectedCase] = []
+
+    def answer(row: InspectedCase) -> dict[str, Given]:
+        found.append(row)
+        return {"retrieval_5": Given("no", "第二份副本没有标签。")} if row is found[0] else {}
+
+    inspection_id = supervised.reported(answer)
+    before = desk.run(breaches.count_cases, by="supervisor")
+    supervised.signed(inspection_id)
+    counts = desk.run(breaches.count_cases, by="supervisor")
+
+    assert (before.get("R37", 0), counts["R37"]) == (0, 1)
+    [line] = desk.run(breaches.read_page, "R37", limit=9, by="supervisor").lines
+    assert (line.source, line.code, line.number) == ("inspection", "retrieval-5", found[0].number)
+    assert line.en == "Does each copy have its label?"
+    of_case = desk.run(breaches.list_of_case, found[0].application_id, by="supervisor")
+    assert [(one.source, one.code) for one in of_case["R37"]] == [("inspection", "retrieval-5")]
+    assert "R37" not in desk.run(breaches.list_of_case, found[1].application_id, by="supervisor")
+
+    # the organisation changes the checklists: what was found stays what it was
+    asked = checklists.load().model_dump(mode="json", by_alias=True)
+    asked["retrieval"]["questions"][4]["requirements"] = ["R36"]
+    monkeypatch.setattr(checklists, "load", lambda: checklists.ChecklistFile.model_validate(asked))
+    counts = desk.run(breaches.count_cases, by="supervisor")
+    assert (counts.get("R36", 0), counts["R37"]) == (0, 1)
+
+    def forget(uow: UnitOfWork) -> None:  # as a release before this one has written the report
+        inspection = uow.session.get_one(GroupInspection, inspection_id)
+        report = json.loads(json.dumps(inspection.report))
+        for one in report["checklists"]:
+            del one["requirements"]
+        inspection.report = report
+
+    desk.run(forget)
+    assert desk.run(breaches.count_cases, by="supervisor")["R36"] == 1
 
 
 @pytest.mark.requirement("R63")

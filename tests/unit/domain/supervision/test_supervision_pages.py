@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from lent_case import lend
+from loan_matter import LoanDesk
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import ReviewDesk
@@ -120,3 +121,24 @@ async def test_a_case_shows_which_requirement_was_met_where_by_whom_and_when(
     assert all(one["broken"] == [] for one in (await reader.get(f"/api/cases/{case}/requirements")).json()["met"])
     stranger = await over.signed_in("manager")
     assert (await stranger.get(f"/api/cases/{case}/requirements")).status_code == 404
+
+
+@pytest.mark.requirement("R62", verb="recorded")
+async def test_recalled_copies_were_not_returned_by_the_department_but_recalled_by_who_has_signed_it(
+    tmp_path: object,
+) -> None:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path}/books.db", lend)
+    loan = LoanDesk(desk, ids)
+    recall = loan.ask("recall", "reviewer", ground="leak")
+    loan.agreed(recall, ("recall", "security-head"))
+    loan.apply(recall)
+    async with Portal(desk) as over:
+        client = await over.signed_in("supervisor")
+        met = (await client.get(f"/api/cases/{loan.application_id}/requirements")).json()["met"]
+    desk.close()
+
+    lines = {one["number"]: one["met"] for one in met}
+    assert not {"R38", "R51"} & {number for number, own in lines.items() if own}
+    for number in ("R42", "R57"):
+        recalled = [line["person"] for line in lines[number] if line["code"] == "custody-recalled"]
+        assert recalled == ["security-head"]
