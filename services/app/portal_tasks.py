@@ -24,6 +24,7 @@ from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.robots import Robots
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
+from services.domain.notifications.ended_work import ended_notices
 from services.domain.process import deployed_models
 from services.domain.process.engine_models import keep_models
 from services.domain.process.engine_view import EngineInspection
@@ -77,6 +78,7 @@ def follow_clock(
             ended_mail=Mailer(container.settings, container.database).send_by,
         ),
         consent_deadlines(container.database),
+        ended_notices(container.database),
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),
         inspections(container.database),

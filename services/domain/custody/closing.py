@@ -358,6 +358,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:
     notification_service.mark_done(
         uow,
         *("case", "correction", "consent", "progress", "letter", "management", "preparation"),
+        *("custodian", "recall", "replacement"),
         application_id=application.id,
     )
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")

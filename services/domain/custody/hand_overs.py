@@ -232,6 +232,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     }
     log.append(uow, hand_over, "received", person_id=uow.actor.id, **receipt)
     notification_service.mark_done(uow, "offer", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "replacement", application_id=hand_over.application_id)
     _decide(uow, review, "accepted", receipt, proof, due_at=written(hand_over.due_at))
     loan_documents.write_receipt(uow, hand_over, review)
     locks.extend_loan(uow, hand_over.application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
@@ -305,6 +306,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
     moot_matters.end_of_loan(uow, hand_over.application_id, "copy-lost")
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "custodian", "recall", application_id=hand_over.application_id)
     # a case keeps the model that it began on, and may move to a newer one: each of the two waits for its own message
     for name, variables in ((LOAN_CLOSED, {"loanOutcome": "lost"}), (COPY_LOST, {})):
         outbox.publish(
@@ -341,6 +343,7 @@ def follow_custodian(uow: UnitOfWork, hand_over: HandOver) -> None:
     Where the due date is near, or over, the new one is asked at once.
     """
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "custodian", "recall", application_id=hand_over.application_id)
     if hand_over.due_at is not None and uow.now >= hand_over.due_at - uow.rules.reminder_lead:
         _ask_for_return(uow, hand_over)
 

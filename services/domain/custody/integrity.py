@@ -177,7 +177,8 @@ def finish(
     damaged = [checked for checked in objects if checked["faults"]]
     if check.ended_at is not None and (check.outcome != UNFINISHED or (unfinished and not damaged)):
         return check
-    reported = _was_reported(uow, check)
+    earlier = _list_damaged(uow, check)
+    reported = {(checked["kind"], checked["id"]) for row in earlier for checked in row.objects if checked["faults"]}
     check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
@@ -193,6 +194,8 @@ def finish(
         objects=len(objects),
         damaged=[{"kind": checked["kind"], "id": checked["id"], "faults": checked["faults"]} for checked in damaged],
     )
+    if check.outcome == INTACT:
+        notification_service.mark_done(uow, "damage", subject_ids=[row.id for row in earlier])
     fresh = [checked for checked in damaged if (checked["kind"], checked["id"]) not in reported]
     if fresh:
         for person_id in list_security(uow, check.application_id):
@@ -236,13 +239,12 @@ def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: An
     )
 
 
-def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]]:
-    earlier = uow.session.scalars(
-        select(IntegrityCheck).where(
-            IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED
-        )
+def _list_damaged(uow: UnitOfWork, check: IntegrityCheck) -> Sequence[IntegrityCheck]:
+    """List the earlier checks of the case that have found damage."""
+    query = select(IntegrityCheck).where(
+        IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED
     )
-    return {(checked["kind"], checked["id"]) for row in earlier for checked in row.objects if checked["faults"]}
+    return uow.session.scalars(query).all()
 
 
 def list_security(uow: UnitOfWork, application_id: str) -> list[str]:

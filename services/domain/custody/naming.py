@@ -89,6 +89,7 @@ def name(uow: UnitOfWork, application_id: str, person_id: str, *, reason: str) -
     # locked: nobody deactivates a person who is just named
     uow.session.get(Person, person_id, with_for_update={"read": True}, populate_existing=True)
     _require_fit(uow, Change(application, hand_over, uow.actor.id), former, person_id)
+    notification_service.mark_done(uow, "custodian", application_id=application_id)
     if hand_over is None:
         application.named_custodian_id = person_id
     else:

@@ -62,6 +62,7 @@ def begin(
     _require_approved(uow, state, list(wrong.values()), act)
     hand_over.replaced_at = hand_over.ended_at = uow.now
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "recall", application_id=application.id)
     grants.end(uow, hand_over, BECAUSE)
     log.append(uow, hand_over, BECAUSE, matter=number, statement_sha256=decision.statement_sha256)
     moot_matters.end_of_loan(uow, application.id, BECAUSE, by_matter=matter_id)

@@ -147,6 +147,7 @@ def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: 
 def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str, *, by_matter: str | None = None) -> None:
     hand_over.returned_at = uow.now
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "custodian", "recall", application_id=hand_over.application_id)
     grants.end(uow, hand_over, because)
     moot_matters.end_of_loan(uow, hand_over.application_id, because, by_matter=by_matter)
 

@@ -278,6 +278,7 @@ def _end_loan(uow: UnitOfWork, handing: Handing) -> None:
     hand_over = handing.hand_over
     hand_over.ended_at = uow.now
     notification_service.mark_done(uow, "offer", "return", "inspection", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "custodian", "recall", application_id=hand_over.application_id)
     grants.end(uow, hand_over, closing.PROVIDED)
     log.append(uow, hand_over, "ended", because=closing.PROVIDED)
     moot_matters.end_of_loan(uow, hand_over.application_id, closing.PROVIDED)

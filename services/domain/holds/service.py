@@ -114,12 +114,12 @@ def review(uow: UnitOfWork, hold_id: str, owner_id: str | None = None) -> Hold:
     require_not_accused(uow, application)
     if uow.actor.id != hold.owner_id:
         require_leader(uow)
+    notification_service.mark_done(uow, "hold", subject_id=hold.id)
     if owner_id is not None and owner_id != hold.owner_id:
         _require_owner(uow, owner_id, application)
         hold.owner_id = owner_id
         _notify(uow, hold.owner_id, "hold-owned", hold)
     hold.review_at, hold.reminded_at = uow.now + uow.rules.hold_review, None
-    notification_service.mark_done(uow, "hold", subject_id=hold.id)
     _record(uow, "hold-reviewed", hold, review_at=hold.review_at.isoformat())
     return hold
 

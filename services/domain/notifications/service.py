@@ -1,6 +1,6 @@
 """Notices to people: a code and a case, never footage or names (F25, R30)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Select, func, select, update
 
@@ -163,12 +163,15 @@ def mark_done(
     uow: UnitOfWork,
     *works: Work,
     subject_id: str | None = None,
+    subject_ids: Collection[str] | None = None,
     application_id: str | None = None,
     person_id: str | None = None,
 ) -> None:
-    """Mark the open notices about this work as done: of a subject, of a whole application, or of a person."""
+    """Mark the open notices about this work as done: of subjects, of a whole application, or of a person."""
     named = {"subject_id": subject_id, "application_id": application_id, "person_id": person_id}
     conditions = [getattr(Notice, name) == value for name, value in named.items() if value is not None]
+    if subject_ids is not None:
+        conditions.append(Notice.subject_id.in_(subject_ids))
     if not conditions:
         raise ValueError("name the subject, the application or the person")
     uow.session.execute(

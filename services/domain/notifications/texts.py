@@ -39,7 +39,11 @@ Page = Literal[
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one. ``preparation`` is over
 # with the release of the storage office, that of one item once it is preserved, ``management`` with its decision, and
-# ``account`` once it is confirmed what became of the downloads.
+# ``account`` once it is confirmed what became of the downloads. ``custodian``: somebody else is to keep the copies.
+# ``damage`` ends with its repair, ``examination`` once somebody has said what a damaged version is, ``findings`` of a
+# day once each is explained or gone, ``recall`` once it is opened, ``replacement`` with the receipt of the new copies,
+# ``refused-access`` once a violation of it is recorded, and ``matter`` with the matter. Without a work it is news, or
+# only the reader knows that it is done: it is open until it is read.
 Work = Literal[
     "review",
     "consent",
@@ -65,6 +69,15 @@ Work = Literal[
     "preparation",
     "management",
     "account",
+    "custodian",
+    "download",
+    "damage",
+    "examination",
+    "findings",
+    "recall",
+    "replacement",
+    "refused-access",
+    "matter",
 ]
 
 DIGEST = "daily-digest"
@@ -202,6 +215,7 @@ TEXTS = {
     "work-order-recall-asked": NoticeText(
         Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
         "work-order",
+        work="recall",
     ),
     "view-ended-by-review": NoticeText(
         Message("A review of access has ended the viewing of copies by a named viewer."), "hand-over"
@@ -278,16 +292,22 @@ TEXTS = {
     "preservation-failed": NoticeText(
         Message("Footage could not be preserved: check the recorder at once."), work="preparation"
     ),
-    "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
+    "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once."), work="damage"),
     "footage-repaired": NoticeText(
-        Message("Damaged footage was restored from its replica: check the damaged version."), "reconciliations"
+        Message("Damaged footage was restored from its replica: check the damaged version."),
+        "reconciliations",
+        work="examination",
     ),
-    "footage-unrepaired": NoticeText(Message("Damaged footage could not be restored: act at once."), "reconciliations"),
+    "footage-unrepaired": NoticeText(
+        Message("Damaged footage could not be restored: act at once."), "reconciliations", work="damage"
+    ),
     "redacted-copy-damaged": NoticeText(
         Message("A redacted copy is damaged and has no replica: ask for the redaction again, which its recipe makes.")
     ),
     "reconciliation-findings": NoticeText(
-        Message("The daily reconciliation has new findings: explain them or follow them up."), "reconciliations"
+        Message("The daily reconciliation has new findings: explain them or follow them up."),
+        "reconciliations",
+        work="findings",
     ),
     "recorder-changed": NoticeText(
         Message("A recorder was changed while a case is waiting for its footage: check whether this is correct."),
@@ -327,14 +347,17 @@ TEXTS = {
         Message("Your urgent retrieval was not approved in time: a violation was recorded."), "matter"
     ),
     "emergency-view-open": NoticeText(
-        Message("An urgent retrieval is released: you can view its footage now."), "matter"
+        Message("An urgent retrieval is released: you can view its footage now."), "matter", work="matter"
     ),
     "urgent-repeated": NoticeText(
-        Message("A person calls footage urgently for the second time within 30 days: check why."), "matter"
+        Message("A person calls footage urgently for the second time within 30 days: check why."),
+        "matter",
+        work="matter",
     ),
     "copy-frozen": NoticeText(
         Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
         "matter",
+        work="matter",
     ),
     "copy-unfrozen": NoticeText(
         Message("Security has answered a problem report: you can use your copy again."), "hand-over"
@@ -342,6 +365,7 @@ TEXTS = {
     "problem-replace": NoticeText(
         Message("Security has the footage retrieved again: you can accept the new copies when they are ready."),
         "matter",
+        work="replacement",
     ),
     "problem-recall": NoticeText(
         Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"
@@ -377,7 +401,8 @@ TEXTS = {
         Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
     "custodian-leaves": NoticeText(
-        Message("A custodian leaves: transfer the copies, or name another custodian where they are not accepted yet.")
+        Message("A custodian leaves: transfer the copies, or name another custodian where they are not accepted yet."),
+        work="custodian",
     ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
@@ -394,7 +419,9 @@ TEXTS = {
         Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
     ),
     "access-refused-often": NoticeText(
-        Message("Access was refused to one person many times in a short time: find out why."), "refusals"
+        Message("Access was refused to one person many times in a short time: find out why."),
+        "refusals",
+        work="refused-access",
     ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"
@@ -417,7 +444,7 @@ TEXTS = {
         "matter",
         work="violation",
     ),
-    "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
+    "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds", work="hold"),
     "download-destroyed-held": NoticeText(
         Message("A download of a case that you hold was returned as destroyed: check what the custodian has written."),
         "case",
@@ -435,7 +462,10 @@ TEXTS = {
         work="package",
     ),
     "package-ready": NoticeText(
-        Message("The evidence package that you requested is ready: download it in time."), "package", personal=True
+        Message("The evidence package that you requested is ready: download it in time."),
+        "package",
+        personal=True,
+        work="download",
     ),
     "package-refused": NoticeText(
         Message("The evidence package that you requested was not approved: read the reason."), "package", personal=True

@@ -190,6 +190,7 @@ def begin_discard(uow: UnitOfWork, package_id: str) -> None:
     """From now on nobody opens it."""
     row = _lock(uow, package_id)
     row.key_destroyed_at = row.key_destroyed_at or uow.now
+    notification_service.mark_done(uow, "download", subject_id=row.id)
 
 
 def mark_discarded(uow: UnitOfWork, package_id: str) -> None:

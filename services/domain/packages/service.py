@@ -277,9 +277,10 @@ def start_reading(uow: UnitOfWork, fetch_id: str, start: int, end: int) -> tuple
 
 def continue_reading(uow: UnitOfWork, fetch_id: str, *, last: bool) -> None:
     """Check again before each stretch; Refused when the right ended meanwhile."""
-    fetch, _ = _fetch(uow, fetch_id)
+    fetch, row = _fetch(uow, fetch_id)
     if last and fetch.finished_at is None:
         fetch.finished_at = uow.now
+        notification_service.mark_done(uow, "download", subject_id=row.id)
 
 
 def get_fetch(uow: UnitOfWork, fetch_id: str) -> EvidencePackage:

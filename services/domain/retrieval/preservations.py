@@ -268,6 +268,7 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
     )
     if getattr(put_right, "rowcount", 0):
         _end_notices(uow, attempt.item_id)
+    notification_service.mark_done(uow, "damage", subject_id=attempt.item_id)  # of what it takes the place of
     return "kept"
 
 

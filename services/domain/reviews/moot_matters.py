@@ -100,6 +100,7 @@ def close(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, ob
 def _end(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, object]) -> None:
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
+    notification_service.mark_done(uow, "matter", subject_id=matter.id)
     audit_trail.record(
         uow,
         "matter-closed",

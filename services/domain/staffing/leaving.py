@@ -86,6 +86,8 @@ def stay(uow: UnitOfWork, person_id: str) -> Person:
         raise Refused("not-leaving", "This person is not leaving: there is nothing to cancel.")
     change_requests.authorise(uow, Change("stay", person_id, {"leaving": row.id}))
     _end(uow, row, "stays")
+    kept = {one for subject_id, application in _list_kept(uow, person_id) for one in (subject_id, application.id)}
+    notification_service.mark_done(uow, "custodian", subject_ids=kept)
     return person
 
 
@@ -134,6 +136,17 @@ def _end(uow: UnitOfWork, row: Leaving, outcome: Literal["left", "stays"]) -> No
 
 def _ask_for_others(uow: UnitOfWork, person_id: str) -> None:
     """Tell the heads who may give the copies to somebody else: of the department, else of Security."""
+    for subject_id, application in _list_kept(uow, person_id):
+        for find in (heads.list_of_department, heads.list_of_security):
+            others = [head for head in find(uow, application) if head != person_id]
+            for head in others:
+                notification_service.notify(uow, head, NOTICE, application_id=application.id, subject_id=subject_id)
+            if others:
+                break
+
+
+def _list_kept(uow: UnitOfWork, person_id: str) -> list[tuple[str, Application]]:
+    """List the cases whose copies the person has or is to have, each with its loan's id, or its own before one."""
     held = select(HandOver.id, Application).join(Application, Application.id == HandOver.application_id)
     loans = held.where(HandOver.custodian_id == person_id, HandOver.lost_at.is_(None), held_copies.holds(uow))
     # approved, and not offered yet
@@ -152,10 +165,4 @@ def _ask_for_others(uow: UnitOfWork, person_id: str) -> None:
         .order_by(Application.id)
     )
     found = [*uow.session.execute(loans.order_by(HandOver.id)), *uow.session.execute(waiting)]
-    for subject_id, application in found:
-        for find in (heads.list_of_department, heads.list_of_security):
-            others = [head for head in find(uow, application) if head != person_id]
-            for head in others:
-                notification_service.notify(uow, head, NOTICE, application_id=application.id, subject_id=subject_id)
-            if others:
-                break
+    return [(subject_id, application) for subject_id, application in found]

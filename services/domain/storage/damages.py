@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.upload_attempts import UploadAttempt
@@ -216,6 +217,7 @@ def finish_repair(
     damage.repaired_at, damage.repaired_as, damage.unrepaired_because = uow.now, made, None
     retention.make_due(uow, master)
     _record(uow, "object-repaired", damage, repaired_as=made, sha256=sha256, source=OTHER[order.place])
+    notification_service.mark_done(uow, "damage", subject_ids=[damage.id, *_list_settled_checks(uow, damage)])
     _tell(uow, damage, REPAIRED)
     return True
 
@@ -296,6 +298,7 @@ def examine(uow: UnitOfWork, damage_id: str, found: str) -> Damage:
     if damage.examined_at is not None:
         raise Refused("damage-examined", "This damage was checked already.")
     damage.examined_by, damage.examined_at, damage.examined_as = uow.actor.id, uow.now, found.strip()
+    notification_service.mark_done(uow, "examination", subject_id=damage.id)
     _record(uow, "damage-examined", damage)
     return damage
 
@@ -303,6 +306,24 @@ def examine(uow: UnitOfWork, damage_id: str, found: str) -> Damage:
 def _is_visible(uow: UnitOfWork, damage: Damage) -> bool:
     """Return whether the case does not concern the acting person (T8)."""
     return uow.actor.id not in uow.session.get_one(Application, damage.application_id).subject_ids
+
+
+def _list_settled_checks(uow: UnitOfWork, damage: Damage) -> list[str]:
+    """List the checks of the case whose every damaged object is a master that was made anew since."""
+    uow.session.flush()
+    repaired = select(Damage.master_id, Damage.repaired_at).where(
+        Damage.application_id == damage.application_id, Damage.place == "primary", Damage.repaired_at.is_not(None)
+    )
+    checks = select(IntegrityCheck).where(
+        IntegrityCheck.application_id == damage.application_id, IntegrityCheck.outcome == integrity.DAMAGED
+    )
+    moments = [(master_id, at) for master_id, at in uow.session.execute(repaired) if at is not None]
+    settled = []
+    for check in uow.session.scalars(checks):
+        anew = {("master", master_id) for master_id, at in moments if at >= check.began_at}
+        if all((line["kind"], line["id"]) in anew for line in check.objects if line["faults"]):
+            settled.append(check.id)
+    return settled
 
 
 def _is_damaged(uow: UnitOfWork, place: Place, source: Mapping[str, Any]) -> bool:

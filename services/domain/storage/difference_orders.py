@@ -20,6 +20,7 @@ from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.stages.catalogue import STAGES
+from services.domain.storage import finding_notices
 from services.domain.storage.differences import ACCESSES, EVENTS, EXPLAINED, OPEN, WORK_ORDER
 from services.domain.work_orders import roles, service
 from services.domain.work_orders.roles import Role
@@ -87,6 +88,8 @@ def follow(uow: UnitOfWork, order: WorkOrder) -> None:
     uow.session.execute(
         parts.values(state=EXPLAINED, explanation=order.number, **examined).execution_options(synchronize_session=False)
     )
+    days = select(ReconciliationFinding.first_day).where(ReconciliationFinding.work_order_id == order.id).distinct()
+    finding_notices.end_settled(uow, uow.session.scalars(days).all())
     answers = attempt.answers or {}
     if order.kind == INQUIRY and any(answers.get(one, {}).get("answer") == "no" for one in ("allowed", "footage-safe")):
         order.finding_due_at = order.finding_due_at or uow.now

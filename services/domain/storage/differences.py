@@ -19,3 +19,4 @@ ACCESSES = ("unexplained-put", "unexplained-delete", "foreign-read", "ghost-expo
 # Footage left the house, or may have: a violation of the case, and Security has to answer.
 GRAVE = ("foreign-read", "ghost-export")
 OPEN, EXPLAINED, WORK_ORDER, GONE = "open", "explained", "work-order", "gone"
+UNRESOLVED = (OPEN, WORK_ORDER)  # whether somebody works on it or not

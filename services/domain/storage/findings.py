@@ -13,8 +13,8 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
-from services.domain.storage import difference_orders, readers
-from services.domain.storage.differences import EVENTS, EXPLAINED, GONE, GRAVE, OPEN, STATES, WORK_ORDER
+from services.domain.storage import difference_orders, finding_notices, readers
+from services.domain.storage.differences import EVENTS, EXPLAINED, GONE, GRAVE, OPEN, STATES, UNRESOLVED
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -147,13 +147,13 @@ def close_gone(uow: UnitOfWork, day: str, places: Collection[str]) -> int:
 
 
 def count_open(uow: UnitOfWork) -> int:
-    """Count what is neither explained nor gone, whether somebody works on it or not."""
+    """Count what is neither explained nor gone."""
     query = select(func.count()).select_from(ReconciliationFinding).where(_is_unresolved())
     return uow.session.scalar(query) or 0
 
 
 def _is_unresolved() -> ColumnElement[bool]:
-    return ReconciliationFinding.state.in_((OPEN, WORK_ORDER))
+    return ReconciliationFinding.state.in_(UNRESOLVED)
 
 
 def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> ReconciliationFinding:
@@ -180,6 +180,7 @@ def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> Reconciliatio
         kind=row.kind,
     )
     uow.session.flush()
+    finding_notices.end_settled(uow, [row.first_day])
     difference_orders.cancel_if_settled(uow, row.work_order_id)
     return row
 

@@ -10,11 +10,20 @@ from sqlalchemy import func, select
 from services.database.tables.applications import Application
 from services.database.tables.maintenance import MaintenanceRun, Reconciliation, ReconciliationFinding
 from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.storage import damages, difference_orders, findings, maintenance, readers, verification
+from services.domain.storage import (
+    damages,
+    difference_orders,
+    finding_notices,
+    findings,
+    maintenance,
+    readers,
+    verification,
+)
 from services.domain.storage.reconciliation_sheet import TITLE
 
 KIND = "reconciliation"
@@ -64,6 +73,7 @@ def finish(uow: UnitOfWork, day: str, places: Sequence[str], not_told: Sequence[
         uow.session.scalars(query.order_by(ReconciliationFinding.found_at, ReconciliationFinding.id).limit(NAMED))
     )
     orders = difference_orders.settle(uow, day)
+    finding_notices.end_settled(uow, _list_told(uow))
     still_open = findings.count_open(uow)
     document = document_service.write_once(
         uow,
@@ -103,6 +113,14 @@ def finish(uow: UnitOfWork, day: str, places: Sequence[str], not_told: Sequence[
         for person_id in dict.fromkeys([*readers.list_overseers(uow), *readers.list_keepers(uow)]):
             notification_service.notify(uow, person_id, NOTICE, application_id=None, subject_id=day)
     return report
+
+
+def _list_told(uow: UnitOfWork) -> Sequence[str]:
+    """List the days of whose findings somebody is still told."""
+    told = select(Notice.subject_id).where(
+        Notice.code == NOTICE, Notice.done_at.is_(None), Notice.subject_id.is_not(None)
+    )
+    return [str(day) for day in uow.session.scalars(told.distinct())]
 
 
 def _as_json(uow: UnitOfWork, row: ReconciliationFinding) -> dict[str, Any]:

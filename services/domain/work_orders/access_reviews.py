@@ -161,24 +161,18 @@ def with_grants(uow: UnitOfWork, subjects: Sequence[ScheduleSubject]) -> list[Sc
 
 
 def ask_for_recalls(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> None:
-    """Tell Security which copies are to be recalled, in the act in which the reviewer asks for it."""
-    if any(hand_over.custodian_id == person_id for hand_over, person_id in _to_end(uow, order, attempt.answers or {})):
-        directory = access_queries.load_directory(uow)
-        people = directory.holders_in("security", "head", "security-reviewer")
-        service.notify(uow, order, people, "work-order-recall-asked")
+    """Tell Security of each loan to be recalled, in the act in which the reviewer asks for it."""
+    directory = access_queries.load_directory(uow)
+    people = directory.holders_in("security", "head", "security-reviewer")
+    for hand_over in _list_unrecalled(uow, order, attempt):
+        service.notify(uow, order, people, "work-order-recall-asked", application_id=hand_over.application_id)
 
 
 def require_ends(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> Text | None:
     """Return why the review cannot be accepted yet: copies that are to come back are not recalled."""
-    for hand_over, person_id in _to_end(uow, order, attempt.answers or {}):
-        if hand_over.custodian_id != person_id or follow_ups.is_over(hand_over):
-            continue
-        recalled = select(Matter.id).where(
-            Matter.kind == RECALL, Matter.hand_over_id == hand_over.id, Matter.opened_at >= order.opened_at
-        )
-        if uow.session.scalar(recalled.limit(1)) is None:
-            number = uow.session.get_one(Application, hand_over.application_id).number
-            return Message("The copies of {number} are to come back: have Security recall them first.", number=number)
+    for hand_over in _list_unrecalled(uow, order, attempt):
+        number = uow.session.get_one(Application, hand_over.application_id).number
+        return Message("The copies of {number} are to come back: have Security recall them first.", number=number)
     return None
 
 
@@ -216,6 +210,22 @@ def _to_end(uow: UnitOfWork, order: WorkOrder, answers: Mapping[str, Any]) -> li
             if hand_over is not None:
                 found.append((hand_over, parts[2]))
     return found
+
+
+def _list_unrecalled(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> list[HandOver]:
+    """List the loans that the reviewer wants to end and that nobody has recalled since the review began."""
+    loans = [
+        hand_over
+        for hand_over, person_id in _to_end(uow, order, attempt.answers or {})
+        if hand_over.custodian_id == person_id and not follow_ups.is_over(hand_over)
+    ]
+    recalled = select(Matter.hand_over_id).where(
+        Matter.kind == RECALL,
+        Matter.hand_over_id.in_([hand_over.id for hand_over in loans]),
+        Matter.opened_at >= order.opened_at,
+    )
+    already = set(uow.session.scalars(recalled)) if loans else set()
+    return [hand_over for hand_over in loans if hand_over.id not in already]
 
 
 def _is_end(code: str, given: Mapping[str, Any]) -> bool:

@@ -318,7 +318,7 @@ def verify(uow: UnitOfWork, work_order_id: str, verdict: Verdict, proof: Proof) 
     attempt.verification, attempt.reason = dict(verdict.answers), verdict.reason.strip() or None
     attempt.next_due_at = next_due if verdict.outcome == AGAIN else None
     attempt.verified_sha256, attempt.verified_signature = signed.sha256, signed.signature
-    notification_service.mark_done(uow, "work-order", subject_id=order.id)
+    notification_service.mark_done(uow, "work-order", "recall", subject_id=order.id)
     notify(uow, order, in_place_of, IN_PLACE)
     record(uow, order, "work-order-verified", attempt=attempt.attempt, outcome=verdict.outcome, **signed.event_fields)
     outbox.publish(
@@ -483,13 +483,18 @@ def record(uow: UnitOfWork, order: WorkOrder, action: str, **detail: Any) -> Non
     )
 
 
-def notify(uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str) -> None:
-    """Notify people of the work order, and nobody whom its case concerns but the one whom it asks by name (T8)."""
+def notify(
+    uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str, *, application_id: str | None = None
+) -> None:
+    """Notify people of the work order, and nobody whom its case concerns but the one whom it asks by name (T8).
+
+    ``application_id``: of the case that it is about, where it names one.
+    """
     concerned = fitness.list_concerned(uow, order)
     for person_id in people:
         if person_id not in concerned or person_id == order.doer_id:
             notification_service.notify(
-                uow, person_id, code, application_id=None, subject_id=order.id, excluded=concerned
+                uow, person_id, code, application_id=application_id, subject_id=order.id, excluded=concerned
             )
 
 
@@ -594,7 +599,7 @@ def _closed(order: WorkOrder) -> Refused:
 
 def _end(uow: UnitOfWork, order: WorkOrder, closed_as: str) -> None:
     order.closed_at, order.closed_as = uow.now, closed_as
-    notification_service.mark_done(uow, "work-order", subject_id=order.id)
+    notification_service.mark_done(uow, "work-order", "recall", subject_id=order.id)
 
 
 def _require_form(order: WorkOrder, proof: Proof) -> None:

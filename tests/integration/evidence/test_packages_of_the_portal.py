@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import fields
 from datetime import timedelta
@@ -24,6 +24,7 @@ from services.database.tables.applications import Application
 from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.people import Post
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing
@@ -69,6 +70,7 @@ async def test_a_package_is_asked_for_approved_made_and_fetched(
         async with desk.portal("wulei") as client:
             fetch = await client.post(f"/api/packages/{row.id}/fetches")
             assert fetch.status_code == 201, fetch.text
+            assert [one.done_at for one in desk.look(_list_told, row.id)] == [None]
             content = fetch.json()["content"]
             whole = await client.get(content)
             half = row.sealed["plainSize"] // 2
@@ -79,6 +81,7 @@ async def test_a_package_is_asked_for_approved_made_and_fetched(
         assert beyond.status_code == 416
         assert hashlib.sha256(whole.content).hexdigest() == row.sealed["sha256Plain"] == listed["sha256"]
         assert listed["fetches"][0]["finishedAt"]
+        assert None not in [one.done_at for one in desk.look(_list_told, row.id)]
         sent, named = [
             [json.loads(e.entry)["detail"] for e in desk.events(a)] for a in ("package-sent", "package-made")
         ]
@@ -263,6 +266,11 @@ async def test_a_run_whose_process_ended_is_begun_anew_and_leaves_nothing(
 
 def _details(desk: PackageDesk, action: str) -> list[dict[str, Any]]:
     return [json.loads(event.entry)["detail"] for event in desk.events(action)]
+
+
+def _list_told(uow: UnitOfWork, package_id: str) -> Sequence[Notice]:
+    query = select(Notice).where(Notice.code == "package-ready", Notice.subject_id == package_id)
+    return uow.session.scalars(query).all()
 
 
 def _row(uow: UnitOfWork, package_id: str) -> EvidencePackage:

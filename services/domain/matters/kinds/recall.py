@@ -62,6 +62,7 @@ class Recall(Kind):
         """Stop access in the act of recalling; without a signature it opens again by itself."""
         hand_over = base.lent(state)
         suspensions.open_once(uow, hand_over, RECALLED, matter.id, until=uow.now + SIGNED_WITHIN)
+        notification_service.mark_done(uow, "recall", application_id=matter.application_id)
         notification_service.notify(
             uow, hand_over.custodian_id, "copy-recalled", application_id=matter.application_id, subject_id=hand_over.id
         )

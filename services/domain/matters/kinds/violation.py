@@ -22,6 +22,7 @@ from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.matters.violations import lines, tasks
+from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -131,6 +132,7 @@ class ViolationKind(Kind):
         violation = violations.open_of_case(
             uow, state.application.id, violations.REFUSAL_PATTERN, facts, accused=[accused]
         )
+        notification_service.mark_done(uow, "refused-access", subject_id=accused)
         return uow.session.get_one(Matter, violation.matter_id)
 
     def check_stage_itself(self, uow: UnitOfWork, matter: Matter, stage: str, act: str) -> bool:

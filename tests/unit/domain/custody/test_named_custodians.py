@@ -27,6 +27,7 @@ from services.domain.cases import inbox
 from services.domain.cases import queries as case_queries
 from services.domain.change_requests import holds
 from services.domain.custody import grants, hand_overs, naming, suspensions
+from services.domain.notifications import service as notification_service
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.domain.staffing import leaving
@@ -239,6 +240,7 @@ def test_a_case_whose_custodian_has_left_before_the_hand_over_goes_on_with_anoth
         case.offer()
     assert caught.value.runbook == "incidents-pending#no-custodian"
     case.name("drafter")
+    assert case.told("custodian-leaves") == [("head", True)]
     hand_over_id, review_id = case.offer()
     assert case.accept(hand_over_id, review_id, by="drafter").custodian_id == "drafter"
 
@@ -251,9 +253,20 @@ def test_who_leaves_while_copies_wait_is_replaced_and_the_account_ends(case: Wai
     assert code_of(case.accept, hand_over_id, review_id, by="keeper") == "custodian-left"
     assert not case.desk.run(leaving.settle)
     case.name("drafter")
+    assert case.told("custodian-leaves") == [("head", True)]
     assert case.desk.run(leaving.settle)
     assert not case.desk.the(Person, id="keeper").active
     case.accept(hand_over_id, review_id, by="drafter")
+
+
+@pytest.mark.requirement("R30")
+def test_who_was_told_of_new_copies_is_told_no_more_once_they_are_accepted(case: Waiting) -> None:
+    for person in ("keeper", "drafter"):
+        case.desk.run(notification_service.notify, person, "problem-replace", application_id=case.id)
+    hand_over_id, review_id = case.offer()
+    assert case.told("problem-replace") == [("drafter", False), ("keeper", False)]
+    case.accept(hand_over_id, review_id, by="keeper")
+    assert case.told("problem-replace") == [("drafter", True), ("keeper", True)]
 
 
 @pytest.mark.requirement("R46", "R57", refuses=True)

@@ -16,6 +16,7 @@ from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.custody import hand_overs, use_period, violations
+from services.domain.notifications import service
 from services.domain.notifications.texts import codes_of, get_text
 
 DAY = timedelta(days=1)
@@ -161,9 +162,11 @@ def test_who_has_handed_the_copies_on_is_asked_for_them_no_more(loan: LoanDesk, 
     if away:
         loan.desk.away("keeper")
     late(loan, *(["head"] if away else []))
+    loan.desk.run(service.notify, "head", "custodian-leaves", application_id=loan.application_id)
     matter_id = loan.ask("custody-transfer", "head", toPersonId="drafter")
     loan.agreed(matter_id, ("custody-receipt", "drafter"))
     loan.apply(matter_id)
+    assert [one.code for one in loan.desk.all(Notice, code="custodian-leaves") if one.done_at is None] == []
     assert asked_back(loan.desk) == {"return-overdue": {"drafter"}, "department-overdue": {"head"}}
 
 

@@ -334,6 +334,19 @@ def test_the_owner_is_reminded_of_the_review_and_again(desk: ReviewDesk) -> None
     assert code(desk, service.review, hold_id, by="supervisor") == "hold-placers-only"
 
 
+@pytest.mark.requirement("R30")
+def test_whoever_owns_a_hold_no_longer_is_told_of_it_no_more(desk: ReviewDesk) -> None:
+    hold_id = place(desk, owner_id="reviewer")
+    desk.clock.turn(DAY)
+    desk.run(service.review, hold_id, "reviewer2", by="reviewer")
+    owned = desk.all(Notice, code="hold-owned")
+    assert {one.person_id: one.done_at is None for one in owned} == {"reviewer": False, "reviewer2": True}
+
+    lift = (service.lift, desk.the(Hold), Decision(decided_by="counsel"), "不再需要")
+    desk.run(lambda uow: lift[0](uow, uow.session.merge(lift[1]), *lift[2:]))
+    assert all(one.done_at for one in desk.all(Notice, code="hold-owned"))
+
+
 def test_of_an_owner_who_has_left_the_head_is_reminded(desk: ReviewDesk) -> None:
     place(desk, owner_id="reviewer")
     desk.run(lambda uow: setattr(uow.session.get_one(Person, "reviewer"), "active", False))

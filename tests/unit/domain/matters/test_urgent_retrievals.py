@@ -29,6 +29,7 @@ from services.domain.holds import queries as holds
 from services.domain.matters import queries, tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
 from services.domain.retrieval import preservations
+from services.domain.reviews import moot_matters
 from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
 from services.domain.supervision import footage_viewers
@@ -408,7 +409,11 @@ def test_a_second_call_within_thirty_days_is_a_finding_for_security(urgent: Urge
     second = urgent.matter(urgent.call(case=urgent.desk.submitted()))
 
     assert second.facts["before"]["repeats"] == first.number
-    assert "security-head" in {one.person_id for one in urgent.desk.all(Notice, code="urgent-repeated")}
+    told = urgent.desk.all(Notice, code="urgent-repeated")
+    assert "security-head" in {one.person_id for one in told}
+    assert {one.done_at for one in told} == {None}
+    urgent.desk.run(lambda uow: moot_matters.close(uow, uow.session.get_one(Matter, second.id), "moot", {}))
+    assert None not in {one.done_at for one in urgent.desk.all(Notice, code="urgent-repeated")}
     urgent.later(days=31)
     assert urgent.matter(urgent.call(case=urgent.desk.submitted())).facts["before"]["repeats"] is None
 

@@ -11,6 +11,10 @@ from review_desk import ReviewDesk
 
 from services.database.tables.applications import Application
 from services.database.tables.deliveries import Delivery
+from services.database.tables.evidence_packages import EvidencePackage
+from services.database.tables.holds import Hold
+from services.database.tables.maintenance import ReconciliationFinding
+from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
@@ -19,7 +23,7 @@ from services.domain.accounts import own_account
 from services.domain.applications import service as application_service
 from services.domain.cameras import measurements
 from services.domain.custody import closing
-from services.domain.notifications import digest, dispatch, queries, service, texts
+from services.domain.notifications import digest, dispatch, ended_work, queries, service, texts
 from services.domain.notifications.channels import payloads
 from services.domain.notifications.deliveries import MAIL
 from services.domain.reviews import escalation, filing, tasks
@@ -211,7 +215,56 @@ ENDED_BY = {
     "preparation": {"custody/closing.py", "retrieval/preservations.py", "reviews/service.py"},
     "management": {"custody/closing.py", "reviews/service.py"},
     "account": {"work_orders/downloads.py"},
+    "custodian": {
+        "custody/closing.py",
+        "custody/hand_overs.py",
+        "custody/naming.py",
+        "custody/returns.py",
+        "disclosures/service.py",
+        "staffing/leaving.py",
+    },
+    "download": {"packages/making.py", "packages/service.py"},
+    "damage": {"custody/integrity.py", "retrieval/preservations.py", "storage/damages.py"},
+    "examination": {"storage/damages.py"},
+    "findings": {"storage/finding_notices.py"},
+    "recall": {
+        "custody/closing.py",
+        "custody/hand_overs.py",
+        "custody/reissue.py",
+        "custody/returns.py",
+        "disclosures/service.py",
+        "matters/kinds/recall.py",
+        "work_orders/service.py",
+    },
+    "replacement": {"custody/closing.py", "custody/hand_overs.py"},
+    "refused-access": {"matters/kinds/violation.py"},
+    "matter": {"reviews/moot_matters.py"},
 }
+
+# Notices without a work, which are open until they are read. A new notice is about a work, or is listed here.
+# They tell what has happened, and leave nothing to do.
+NEWS = {
+    *("absence-confirmed", "appeal-granted", "appeal-refused", "change-carried-out", "consents-complete"),
+    *("copy-recalled", "copy-unfrozen", "custody-transferred", "daily-digest", "group-appointed", "hold-lifted"),
+    *("inspection-reported", "matter-answered", "matter-applied", "matter-moot", "matter-not-ratified"),
+    *("matter-ratified", "matter-refused", "matter-withdrawn", "offer-ended", "package-failed", "package-refused"),
+    *("problem-recall", "robot-ended", "test-notice", "use-report-made", "view-ended-by-review", "violation-cleared"),
+    *("violation-closed", "violation-upheld", "work-order-cancelled", "work-order-closed"),
+}
+# They ask whether something is right, or to do what leaves no record: only the reader knows that it is done.
+READERS_OWN = {
+    *("absence-entered", "absence-restored", "account-changed", "account-locked", "chat-app-changed", "code-refused"),
+    *("database-restored", "deliveries-failing", "download-destroyed-held", "download-lost", "download-witnessed"),
+    *("inspection-case-in-your-place", "mail-server-changed", "model-unrecorded", "notice-undelivered"),
+    *("own-account-changed", "recorder-changed-security", "recovery-code-used", "redacted-copy-damaged"),
+    *("robot-changed", "signed-in-your-place", "work-order-check-in-no", "work-order-signed-in-your-place"),
+}
+
+
+def test_every_notice_is_about_a_work_or_says_why_it_waits_to_be_read() -> None:
+    without = {code for code, text in texts.all_texts().items() if text.work is None}
+    assert {code for code in without if not code.startswith(("case-closed:", "case-refused:"))} == NEWS | READERS_OWN
+    assert not NEWS & READERS_OWN
 
 
 @pytest.mark.requirement("R30")
@@ -385,3 +438,90 @@ def test_who_changes_to_a_mail_for_each_notice_misses_nothing_of_the_day(desk: R
     desk.run(own_account.choose_digest, daily=True, by="reviewer")
     desk.run(own_account.choose_digest, daily=False, by="reviewer")
     assert digests(desk) == []  # nothing has come since
+
+
+def unnoticed(uow: UnitOfWork, application_id: str) -> None:
+    """Lay out what an earlier version has left: work that was done, of which its notices learned nothing."""
+    gone, later = uow.now - timedelta(days=1), uow.now + timedelta(days=1)
+    by = {"placed_by": "security-head", "owner_id": "reviewer", "review_at": later, "matter_id": None}
+    for number, lifted_at in enumerate((gone, None)):
+        hold = Hold(id=f"hold{number}", application_id=application_id, cause="other", reason="r", placed_at=gone, **by)
+        hold.lifted_at = lifted_at
+        matter = Matter(
+            id=f"matter{number}",
+            number=f"JJ-2031-00000{number}",
+            kind="urgent",
+            application_id=application_id,
+            opened_at=gone,
+            facts={},
+            facts_sha256="",
+            closed_at=lifted_at,
+        )
+        package = EvidencePackage(
+            id=f"package{number}",
+            application_id=application_id,
+            footage="hash",
+            recipient_kind="authority",
+            recipient="r",
+            reason="r",
+            asked_by="reviewer",
+            asked_at=gone,
+            log_keys=[],
+            expires_at=lifted_at or later,
+        )
+        finding = ReconciliationFinding(
+            id=f"finding{number}",
+            fingerprint=str(number),
+            kind="extra",
+            place="primary",
+            subject="s",
+            detail={},
+            found_at=gone,
+            first_day=f"2031-01-0{number + 1}",
+            last_day="2031-01-02",
+            state="open" if lifted_at is None else "explained",
+        )
+        uow.session.add_all([hold, matter, package, finding])
+        for code, subject in (
+            ("hold-owned", hold.id),
+            ("urgent-repeated", matter.id),
+            ("package-ready", package.id),
+            ("reconciliation-findings", finding.first_day),
+        ):
+            service.notify(uow, "reviewer", code, application_id=None, subject_id=subject)
+
+
+@pytest.mark.requirement("R30")
+def test_what_an_earlier_version_left_open_ends_with_the_first_look_at_the_register(any_database_url: str) -> None:
+    desk = ReviewDesk(any_database_url)
+    application_id = desk.submitted()
+    desk.run(unnoticed, application_id)
+    desk.run(service.notify, "head", "custodian-leaves", application_id=application_id)
+    desk.run(service.notify, "reviewer", "notice-undelivered", application_id=application_id)
+
+    desk.run(ended_work.end_unnoticed)
+
+    left = {notice.code: notice.subject_id for notice in desk.all(Notice) if notice.done_at is None}
+    assert {left.pop(code) for code in ("hold-owned", "urgent-repeated", "package-ready")} == {
+        *("hold1", "matter1", "package1")
+    }
+    assert left.pop("reconciliation-findings") == "2031-01-02"
+    assert "custodian-leaves" not in left, "nobody leaves"
+    assert "notice-undelivered" in left
+    desk.close()
+
+
+@pytest.mark.requirement("R30")
+def test_the_look_at_the_register_ends_nothing_whose_work_goes_on(any_database_url: str) -> None:
+    desk = ReviewDesk(any_database_url)
+    application_id = desk.submitted()
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
+    works = [work for work in texts.Work.__args__ if work not in ("damage", "findings")]  # type: ignore[attr-defined]
+    for work in works:
+        code = min(texts.codes_of(work))
+        desk.run(service.notify, "reviewer", code, application_id=application_id, subject_id="none")
+
+    desk.run(ended_work.end_unnoticed)
+
+    assert [notice.code for notice in desk.all(Notice) if notice.done_at is not None] == []
+    desk.close()

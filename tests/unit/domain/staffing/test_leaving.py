@@ -91,7 +91,9 @@ def test_who_stays_opens_the_copies_again_and_gets_no_post_back(desk: ReviewDesk
         desk.run(leaving.stay, "keeper", by="admin")
     assert refused.value.code == "not-leaving"
     desk.run(leaving.leave, "keeper", by="admin")
+    assert [row.done_at for row in desk.all(Notice, code="custodian-leaves")] == [None]
     confirmed(desk, leaving.stay, "keeper")
+    assert None not in [row.done_at for row in desk.all(Notice, code="custodian-leaves")]
     assert open_causes(desk, "keeper") == []
     assert len(desk.all(Suspension)) == 1
     assert all(post.until is not None for post in desk.all(Post, person_id="keeper"))

@@ -14,9 +14,11 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import Damage, ReconciliationFinding
 from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import metrics as case_metrics
 from services.domain.holds import queries as holds
+from services.domain.notifications import service as notification_service
 from services.domain.storage import damages, findings, maintenance, reconciliation, verification
 from services.domain.storage.findings import Found
 from services.runtime import metrics
@@ -77,6 +79,10 @@ async def test_who_keeps_what_is_stored_reads_and_explains_nothing(desk: ReviewD
     shown = (await head.get(HERE)).text
     assert WHY in shown
     assert desk.the(ReconciliationFinding, kind="extra").state == "explained"
+    left = desk.the(ReconciliationFinding, kind="missing")
+    assert {one.done_at for one in desk.all(Notice, code="reconciliation-findings")} == {None}
+    assert (await head.post(f"{HERE}/findings/{left.id}", data={"explanation": WHY})).status_code == 303
+    assert all(one.done_at for one in desk.all(Notice, code="reconciliation-findings"))
 
 
 @pytest.mark.requirement("R53")
@@ -92,10 +98,14 @@ async def test_an_unexamined_damage_holds_its_case_and_is_counted(desk: ReviewDe
     operator, supervisor = await portal.signed_in("operator"), await portal.signed_in("supervisor")
     body = {"found": "硬盘坏道。"}
     assert (await operator.post(f"/api/storage/damages/{damage.id}/examination", json=body)).status_code == 403
+    repaired = desk.run(
+        notification_service.notify, "reviewer", "footage-repaired", application_id=None, subject_id=damage.id
+    )
     examined = await supervisor.post(f"/api/storage/damages/{damage.id}/examination", json=body)
     assert examined.json()["examinedAs"] == "硬盘坏道。"
     assert "damage" not in {one.cause for one in desk.run(holds.list_holdings, damage.application_id)}
     assert "damage-examined" in {event.action for event in desk.all(AuditEvent)}
+    assert desk.the(Notice, id=repaired.id).done_at is not None
 
 
 @pytest.mark.requirement("R62")

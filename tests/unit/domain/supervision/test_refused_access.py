@@ -88,6 +88,7 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     wrong = await head.post("/api/violations", json={**body, "accusedId": "drafter"})
     assert problem(wrong)[1] == "no-refusal-pattern", "the register has to know of them"
     assert (await head.post("/api/violations", json={**body, "accusedId": STRANGER})).status_code == 201
+    assert all(notice.done_at for notice in desk.all(Notice, code=refused_access.OFTEN))
     [violation] = desk.all(Violation, kind="refusal-pattern")
     assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 21)
     assert [hearing.person_id for hearing in desk.all(Hearing, matter_id=violation.matter_id)] == [STRANGER]

@@ -127,7 +127,10 @@ async def test_grants_are_asked_for_one_by_one_and_end_when_the_review_is_verifi
         accept(at, later)
     assert early.value.code == "not-accepted-yet", "the custodian's access ends by a recall alone"
     asked = {"ground": "no-longer-needed", "reason": "权限复核要求收回。"}
+    recalls = at.all(Notice, code="work-order-recall-asked")
+    assert {(one.done_at, one.subject_id) for one in recalls} == {(None, later.id)}
     at.run(matters.open_matter, "recall", at.all(Application)[0].id, asked, by="reviewer")
+    assert all(one.done_at for one in at.all(Notice, code="work-order-recall-asked"))
     accept(at, later)
     assert at.the(WorkOrder, id=later.id).closed_as == "done"
 
