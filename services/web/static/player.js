@@ -31,7 +31,7 @@
     if (!footage.ready || footage.closed) return;
     const at = footage.recorderTime(video.currentTime);
     clock.textContent = exact(recorderParts, at);
-    if (document.activeElement !== line) line.value = at;
+    if (!line.matches(":active")) line.value = at; // while it is dragged it leads
     line.setAttribute("aria-valuetext", clock.textContent);
     if (document.activeElement !== jumpTo) jumpTo.value = written(recorderParts, at, "T");
     const ahead = footage.gaps.find(({ start }) => start >= at && start - at < 3000);
@@ -90,9 +90,8 @@
     if (act && !footage.closed) acts[act.dataset.do]();
   });
   document.addEventListener("keydown", (event) => {
-    const inField = event.target.closest("input, select, textarea, button, a, summary");
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || inField || footage.closed || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!act || window.footageKeyIsTaken(event) || footage.closed || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     act();
@@ -103,7 +102,6 @@
     if (jumpTo.value && footage.ready) footage.seek(footage.playTime(fromLocal(recorderParts, jumpTo.value)));
   });
   line.addEventListener("input", () => { if (footage.ready) footage.seek(footage.playTime(Number(line.value))); });
-  line.addEventListener("change", () => line.blur());
   for (const name of ["timeupdate", "seeking", "seeked", "loadeddata", "pause"]) video.addEventListener(name, show);
   document.addEventListener("fullscreenchange", () => {
     if (document.fullscreenElement === video) document.exitFullscreen().then(acts.full);

@@ -23,6 +23,16 @@ window.footageTimes = (() => {
   return { parts, written, inZone, exact, fromLocal };
 })();
 
+// Whether what has the focus needs a key itself. A button that was clicked keeps the focus, and the player its other keys.
+window.footageKeyIsTaken = ({ target, key }) => {
+  const field = target.closest("input, select, textarea, button, a, summary");
+  if (!field) return false;
+  if (field.matches("button, a, summary, [type=checkbox]")) return key === " " || key === "Enter";
+  if (field.id === "line") return /^(ArrowUp|ArrowDown|Page)/.test(key); // the time bar goes by the player's own steps
+  if (field.matches("[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
+  return true;
+};
+
 // `told` are the data attributes of _stage_data.html; `say` shows a sentence; `closed` is called once when it is closed
 // for good; `taken` when its times are known or better known.
 window.footageStage = ({ told, stage, video, say, closed: onClosed = () => {}, taken = () => {} }) => {
