@@ -195,7 +195,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
     ("codecs", "sentence"),
     [
         (["hevc"], "This footage is H.265, which this browser cannot play."),
-        (["h264", "pcm_alaw"], "its audio is G.711, which browsers cannot play."),
+        (["mjpeg", "pcm_alaw"], "This footage is Motion JPEG, which browsers cannot play."),
     ],
 )
 def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_picture(

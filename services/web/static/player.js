@@ -40,18 +40,21 @@
   }
 
   // --- acts
-  let pictureLength = Number(told.rate) > 0 ? 1 / Number(told.rate) : 1 / 25;
+  const usual = Number(told.rate) > 0 ? 1 / Number(told.rate) : 1 / 25;
+  let pictureLength = usual;
   let shown = null; // when the picture begins that is shown, in seconds of play
   let stepping = null; // {from, count, tries}: until another picture is shown
   function learn(_now, { mediaTime }) {
     const length = shown === null ? 0 : mediaTime - shown;
-    if (!video.paused && video.playbackRate <= 1 && length > 0.005 && length < 0.5) pictureLength = length;
+    // never more than was told: a busy browser leaves pictures out, and a step would pass over one
+    if (!video.paused && video.playbackRate <= 1 && length > usual / 4) pictureLength = Math.min(pictureLength, length);
     shown = mediaTime;
     if (stepping !== null && Math.abs(mediaTime - stepping.from) > 0.001) stepping = null;
     else if (stepping !== null && stepping.tries < 12) reach(); // a picture that is shown longer than most
     video.requestVideoFrameCallback(learn);
   }
   video.requestVideoFrameCallback?.(learn);
+  video.addEventListener("seeking", () => { shown = null; });
   /** Seeks to the middle of the next picture, and further where that is the same one. */
   function reach() {
     stepping.tries += 1;
@@ -59,7 +62,8 @@
   }
   function step(count) {
     video.pause();
-    if (shown === null || Math.abs(shown - video.currentTime) > 2) { // not told yet which one is shown, as right after a seek
+    if (shown === null || shown > video.currentTime + 0.01 || video.currentTime - shown > 2) { // not told yet, as right after a seek
+      stepping = null;
       const number = Math.floor(video.currentTime / pictureLength + 0.01);
       return footage.seek((number + count + 0.5) * pictureLength); // its middle: the edge may show the one before
     }
