@@ -251,7 +251,7 @@ def test_the_player_says_why_it_does_not_play(custody: Custody, disk: Page, tmp_
     expect(disk.locator("[data-told=absent]")).to_be_hidden()
 
     page = player.read_text(encoding="utf-8")
-    for codec, told in (("hevc", "hevc"), ("h264 pcm_alaw", "unplayable")):
+    for codec, told in (("hevc", "hevc"), ("mjpeg pcm_alaw", "unplayable"), ("h264 pcm_alaw", "telephone")):
         player.write_text(re.sub(r'data-codecs="[^"]*"', f'data-codecs="{codec}"', page), encoding="utf-8")
         disk.goto(player.as_uri())
         expect(disk.locator(f"[data-told={told}]")).to_be_visible()

@@ -158,6 +158,13 @@ def test_two_cameras_play_in_step_and_close_together(watch: Callable[[Device], W
     assert page.evaluate("() => document.querySelectorAll('.half video')[1].paused")
     assert watching.user.said == []
 
+    # a button that was clicked keeps Space and Enter alone
+    page.locator("[data-do=back]").click()
+    page.keyboard.press("End")
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:2")
+    page.keyboard.press("Home")
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:0")
+
     # without its watermark nothing is shown, of either
     page.evaluate("() => document.styleSheets[1].insertRule('.half:nth-child(2) .marks { visibility: hidden }')")
     expect(page.locator("#player-callout")).to_be_visible()

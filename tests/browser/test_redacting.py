@@ -222,7 +222,15 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
 
     [row] = desk.rows(Derivative)
     page = second.open(f"/matters/{matter.id}")
+    unheard = {**row.sealed["coverage"], "codecs": ["h264", "pcm_alaw"]}
+    desk.change(Derivative, row.id, sealed={**row.sealed, "coverage": unheard})
     page.locator("#redacted-copy a[href$='/watch']").click()
+    page.locator("[name=purposeConfirmed]").check()
+    page.locator("main form button").first.click()
+    expect(page.locator("#player-callout")).to_contain_text("G.711")  # nobody watches what he cannot hear
+    expect(page.locator("[data-do=play]")).to_be_disabled()
+    desk.change(Derivative, row.id, sealed=row.sealed)
+    page = second.open(f"/derivatives/{row.id}/watch")
     open_footage(page)
     expect(page.locator("#unwatched button")).to_have_count(1)
     second.well_made(besides=".marks")
@@ -230,7 +238,7 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
     watch_whole(page)
     expect(page.locator("#watched-share")).to_have_text("100 %")
     second.well_made(besides=".marks")
-    assert [one.person_id for one in desk.rows(DerivativeViewing)] == [CHECKER]
+    assert {one.person_id for one in desk.rows(DerivativeViewing)} == {CHECKER}
     decide(second, number)
     expect(page.locator("#callouts")).to_contain_text(number)
     assert desk.do(tasks.apply, matter.id)

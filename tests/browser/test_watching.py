@@ -116,6 +116,33 @@ def test_keys_step_by_picture_jump_and_change_speed(watching: Watching) -> None:
     expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:05")
 
 
+def test_a_button_that_was_clicked_leaves_the_player_its_keys(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+    further = page.get_by_role("button", name="Next frame")
+    further.click()
+    page.wait_for_function("() => video.currentTime > 0.05 && !video.seeking && video.readyState >= 2")
+
+    expect(further).to_be_focused()
+    page.keyboard.press("l")
+    page.wait_for_function("() => video.currentTime > 9 && !video.seeking")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => video.currentTime < 6 && !video.seeking && video.readyState >= 2")
+    before = page.evaluate("() => video.currentTime")
+    page.keyboard.press(" ")  # the button's own: one more frame, and nothing plays
+    page.wait_for_function("(before) => video.currentTime > before && !video.seeking", arg=before)
+    assert page.evaluate("() => video.paused")
+    page.locator("#line").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => video.currentTime === 5 && !video.seeking")
+    expect(page.locator("#line")).to_be_focused()
+    page.keyboard.press("b")
+    expect(page.locator("#mark-words")).to_be_focused()
+    page.keyboard.type("kl.")
+    assert page.evaluate("() => video.paused && video.currentTime === 5")
+
+
 @pytest.mark.requirement("R57", refuses=True)
 @pytest.mark.requirement("R42")
 def test_the_watermark_names_the_viewer_ticks_and_comes_back(watching: Watching) -> None:
@@ -168,7 +195,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
     ("codecs", "sentence"),
     [
         (["hevc"], "This footage is H.265, which this browser cannot play."),
-        (["h264", "pcm_alaw"], "its audio is G.711, which browsers cannot play."),
+        (["mjpeg", "pcm_alaw"], "This footage is Motion JPEG, which browsers cannot play."),
     ],
 )
 def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_picture(

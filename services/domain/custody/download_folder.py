@@ -44,9 +44,8 @@ SENTENCES: Mapping[str, Message] = {
         "This footage is H.265, which this browser cannot play. Use Edge or Chrome on a computer with hardware "
         "decoding, or open the file with a player such as VLC."
     ),
-    "unplayable": Message(
-        "This footage is Motion JPEG or its audio is G.711, which browsers cannot play: open the file with VLC."
-    ),
+    "unplayable": Message("This footage is Motion JPEG, which browsers cannot play: open the file with VLC."),
+    "telephone": Message("Its sound is G.711: where this browser does not play it, open the file with VLC."),
     "elsewhere": Message("Footage in another folder"),
     "camera": Message("Camera"),
     "pictures": Message("First and last frame, in recorder time"),

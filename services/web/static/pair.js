@@ -113,7 +113,7 @@
   }
   function show() {
     clock.textContent = exact(format, at);
-    if (document.activeElement !== line) line.value = at;
+    if (!line.matches(":active")) line.value = at; // while it is dragged it leads
     line.setAttribute("aria-valuetext", clock.textContent);
     if (document.activeElement !== jumpTo) jumpTo.value = written(format, at, "T");
   }
@@ -147,9 +147,8 @@
     if (act && !closed()) acts[act.dataset.do]();
   });
   document.addEventListener("keydown", (event) => {
-    const inField = event.target.closest("input, select, textarea, button, a, summary");
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || inField || closed() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!act || window.footageKeyIsTaken(event) || closed() || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     act();
   }, true);
@@ -158,7 +157,6 @@
     if (jumpTo.value) go(fromLocal(format, jumpTo.value));
   });
   line.addEventListener("input", () => go(Number(line.value)));
-  line.addEventListener("change", () => line.blur());
 
   let opened = false;
   function know() {

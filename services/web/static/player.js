@@ -31,7 +31,7 @@
     if (!footage.ready || footage.closed) return;
     const at = footage.recorderTime(video.currentTime);
     clock.textContent = exact(recorderParts, at);
-    if (document.activeElement !== line) line.value = at;
+    if (!line.matches(":active")) line.value = at; // while it is dragged it leads
     line.setAttribute("aria-valuetext", clock.textContent);
     if (document.activeElement !== jumpTo) jumpTo.value = written(recorderParts, at, "T");
     const ahead = footage.gaps.find(({ start }) => start >= at && start - at < 3000);
@@ -40,18 +40,21 @@
   }
 
   // --- acts
-  let pictureLength = Number(told.rate) > 0 ? 1 / Number(told.rate) : 1 / 25;
+  const usual = Number(told.rate) > 0 ? 1 / Number(told.rate) : 1 / 25;
+  let pictureLength = usual;
   let shown = null; // when the picture begins that is shown, in seconds of play
   let stepping = null; // {from, count, tries}: until another picture is shown
   function learn(_now, { mediaTime }) {
     const length = shown === null ? 0 : mediaTime - shown;
-    if (!video.paused && video.playbackRate <= 1 && length > 0.005 && length < 0.5) pictureLength = length;
+    // never more than was told: a busy browser leaves pictures out, and a step would pass over one
+    if (!video.paused && video.playbackRate <= 1 && length > usual / 4) pictureLength = Math.min(pictureLength, length);
     shown = mediaTime;
     if (stepping !== null && Math.abs(mediaTime - stepping.from) > 0.001) stepping = null;
     else if (stepping !== null && stepping.tries < 12) reach(); // a picture that is shown longer than most
     video.requestVideoFrameCallback(learn);
   }
   video.requestVideoFrameCallback?.(learn);
+  video.addEventListener("seeking", () => { shown = null; });
   /** Seeks to the middle of the next picture, and further where that is the same one. */
   function reach() {
     stepping.tries += 1;
@@ -59,7 +62,8 @@
   }
   function step(count) {
     video.pause();
-    if (shown === null || Math.abs(shown - video.currentTime) > 2) { // not told yet which one is shown, as right after a seek
+    if (shown === null || shown > video.currentTime + 0.01 || video.currentTime - shown > 2) { // not told yet, as right after a seek
+      stepping = null;
       const number = Math.floor(video.currentTime / pictureLength + 0.01);
       return footage.seek((number + count + 0.5) * pictureLength); // its middle: the edge may show the one before
     }
@@ -90,9 +94,8 @@
     if (act && !footage.closed) acts[act.dataset.do]();
   });
   document.addEventListener("keydown", (event) => {
-    const inField = event.target.closest("input, select, textarea, button, a, summary");
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || inField || footage.closed || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!act || window.footageKeyIsTaken(event) || footage.closed || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     act();
@@ -103,7 +106,6 @@
     if (jumpTo.value && footage.ready) footage.seek(footage.playTime(fromLocal(recorderParts, jumpTo.value)));
   });
   line.addEventListener("input", () => { if (footage.ready) footage.seek(footage.playTime(Number(line.value))); });
-  line.addEventListener("change", () => line.blur());
   for (const name of ["timeupdate", "seeking", "seeked", "loadeddata", "pause"]) video.addEventListener(name, show);
   document.addEventListener("fullscreenchange", () => {
     if (document.fullscreenElement === video) document.exitFullscreen().then(acts.full);

@@ -351,7 +351,7 @@
       const field = form.querySelector(`input[name=${name}][value="${value}"]`);
       if (field) field.checked = true;
     }
-    soundField.checked = given.sound === true;
+    soundField.checked = given.sound === true && !soundField.disabled;
   }
   video.addEventListener("loadeddata", show, { once: true });
   show();

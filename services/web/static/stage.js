@@ -23,6 +23,80 @@ window.footageTimes = (() => {
   return { parts, written, inZone, exact, fromLocal };
 })();
 
+// Whether what has the focus needs a key itself. A button that was clicked keeps the focus, and the player its other keys.
+window.footageKeyIsTaken = ({ target, key }) => {
+  const field = target.closest("input, select, textarea, button, a, summary");
+  if (!field) return false;
+  if (field.matches("button, a, summary, [type=checkbox]")) return key === " " || key === "Enter";
+  if (field.id === "line") return /^(ArrowUp|ArrowDown|Page)/.test(key); // the time bar goes by the player's own steps
+  if (field.matches("[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
+  return true;
+};
+
+// Plays fragmented MP4 and MOV without their sound. In what was loaded, and nowhere else, the boxes that tell of sound
+// become free space: no length and no offset changes, and what lies in the vault and is served stays as it is.
+window.footageWithoutSound = (() => {
+  const word = (view, at) => String.fromCharCode(...new Uint8Array(view.buffer, at, 4));
+  const put = (view, at, four) => [...four].forEach((letter, place) => view.setUint8(at + place, letter.charCodeAt(0)));
+  const free = (view, { start }) => put(view, start + 4, "free");
+  /** The boxes of a kind in another one, or in all of it; the content of a box is from `at` to `end`. */
+  function boxes(view, kind, { at, end } = { at: 0, end: view.byteLength }) {
+    const found = [];
+    for (let start = at, size; start + 8 <= end; start += size) {
+      size = view.getUint32(start);
+      if (size < 8) break;
+      if (word(view, start + 4) === kind) found.push({ start, at: start + 8, end: Math.min(start + size, end) });
+    }
+    return found;
+  }
+  const inside = (view, kinds) => kinds.reduce((outer, kind) => outer.flatMap((box) => boxes(view, kind, box)), [undefined]);
+
+  /** Of a part's first boxes; the numbers of its sound tracks. */
+  function first(view) {
+    const sounds = new Set();
+    for (const { at, end } of boxes(view, "ftyp")) {
+      for (let brand = at; brand < end; brand += 4) if (word(view, brand) === "qt  ") put(view, brand, "iso5");
+    }
+    for (const track of inside(view, ["moov", "trak"])) {
+      const [head] = boxes(view, "tkhd", track);
+      const [handler] = boxes(view, "mdia", track).flatMap((media) => boxes(view, "hdlr", media));
+      if (word(view, handler.at + 8) === "soun") {
+        sounds.add(view.getUint32(head.at + (view.getUint8(head.at) === 1 ? 20 : 12)));
+        free(view, track);
+      } else {
+        view.setUint32(handler.at + 4, 0); // MOV says there what MP4 has no word for
+      }
+    }
+    for (const track of inside(view, ["moov", "mvex", "trex"])) if (sounds.has(view.getUint32(track.at + 4))) free(view, track);
+    return sounds;
+  }
+  function further(view, sounds) {
+    for (const track of inside(view, ["moof", "traf"])) {
+      const [head] = boxes(view, "tfhd", track);
+      if (sounds.has(view.getUint32(head.at + 4))) free(view, track);
+    }
+  }
+
+  /** A loader of fragments for hls.js, beside the one that it has. */
+  return (Loader) => {
+    const parts = new WeakMap(); // by their first boxes, as hls.js names them
+    return class extends Loader {
+      load(context, config, callbacks) {
+        super.load(context, config, {
+          ...callbacks,
+          onSuccess: (answer, ...rest) => {
+            const view = new DataView(answer.data);
+            const { frag } = context;
+            if (frag.sn === "initSegment") parts.set(frag, first(view));
+            else further(view, parts.get(frag.initSegment) ?? new Set());
+            callbacks.onSuccess(answer, ...rest);
+          },
+        });
+      }
+    };
+  };
+})();
+
 // `told` are the data attributes of _stage_data.html; `say` shows a sentence; `closed` is called once when it is closed
 // for good; `taken` when its times are known or better known.
 window.footageStage = ({ told, stage, video, say, closed: onClosed = () => {}, taken = () => {} }) => {
@@ -134,9 +208,12 @@ window.footageStage = ({ told, stage, video, say, closed: onClosed = () => {}, t
     if (!window.Hls || !Hls.isSupported()) return close(told.unplayable);
     const source = window.ManagedMediaSource || window.MediaSource;
     if (told.codecs.includes("hevc") && !source.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"')) return close(told.hevc);
-    // No browser plays Motion JPEG or G.711, which is what a part in MOV holds.
-    if (/mjpeg|pcm_/.test(told.codecs)) return close(told.download);
-    hls = new Hls({ enableWorker: false, maxBufferLength: 15, maxMaxBufferLength: 30, backBufferLength: 30, startPosition: 0 });
+    if (told.codecs.includes("mjpeg")) return close(told.download); // no browser plays it
+    if (told.unheard) return close(told.unheard);
+    const options = { enableWorker: false, maxBufferLength: 15, maxMaxBufferLength: 30, backBufferLength: 30, startPosition: 0 };
+    // nor G.711, and a copy some of whose parts have it is played without sound, since a browser takes no track away
+    if (told.codecs.includes("pcm_")) options.fLoader = window.footageWithoutSound(Hls.DefaultConfig.loader);
+    hls = new Hls(options);
     hls.on(Hls.Events.LEVEL_LOADED, (_name, { details }) => take(details));
     hls.on(Hls.Events.LEVEL_UPDATED, (_name, { details }) => take(details));
     hls.on(Hls.Events.ERROR, async (_name, error) => {

@@ -5,15 +5,17 @@
   const codecs = document.querySelector("main").dataset.codecs;
   const hevc = codecs.includes("hevc") && !video.canPlayType('video/mp4; codecs="hvc1.1.6.L93.B0"');
 
-  function tell(told) {
-    for (const one of document.querySelectorAll("[data-told]")) one.hidden = one.dataset.told !== told;
+  function tell(...told) {
+    for (const one of document.querySelectorAll("[data-told]")) one.hidden = !told.includes(one.dataset.told);
   }
   function explain() {
-    tell(hevc ? "hevc" : /mjpeg|pcm_/.test(codecs) ? "unplayable" : "absent");
+    if (hevc || codecs.includes("mjpeg")) tell(hevc ? "hevc" : "unplayable");
+    else if (codecs.includes("pcm_")) tell("absent", "telephone"); // some browsers play it, and none says which it lacks
+    else tell("absent");
   }
 
   video.addEventListener("error", explain);
-  video.addEventListener("loadeddata", () => tell(""));
+  video.addEventListener("loadeddata", () => tell());
   if (hevc || video.error) explain();
   document.getElementById("file").addEventListener("change", ({ target }) => {
     if (target.files.length) video.src = URL.createObjectURL(target.files[0]);

@@ -1,0 +1,151 @@
+"""The sound of footage on the page that plays it, in Chromium: AAC is heard, and G.711, which no browser streams, is left out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from custody_desk import PASSWORD, Desk, film_with_telephone_sound
+from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
+from playwright.sync_api import Browser, expect
+from portal_client import portal_over
+from served import served
+
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.domain.custody import stills
+from services.runtime.settings import Settings
+from services.vault.keys.secret_box import KeyFileBox
+
+pytestmark = pytest.mark.slow
+
+PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
+SENTENCES = {
+    "zh": "本页播放时没有声音：声音为 G.711，网页无法播放。副本中保留声音；如批准下载，可在下载的文件中收听。",
+    "en": "Shown without sound: the sound is G.711, which this page cannot play. It is in the copy; if a download is "
+    "granted, it can be heard there.",
+}
+CHANNELS = ("gate", "yard", "hall")
+
+
+@dataclass
+class Watching:
+    """A custodian with the copies of three cameras, by channel."""
+
+    desk: Desk
+    user: PortalUser
+    copies: dict[str, str]
+
+    def open(self, path: str) -> None:
+        page = self.user.open(path)
+        page.locator("[name=purposeConfirmed]").check()
+        page.locator("main form .acts button").first.click()
+        page.locator("video").first.wait_for()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film_with_telephone_sound(tmp_path_factory.mktemp("telephone"))
+
+
+@pytest.fixture
+def watch(tmp_path: Path, recorded: Path, browser: Browser) -> Iterator[Callable[[Device], Watching]]:
+    case = Desk.at_stage("lend", tmp_path / "desk", recorded, *CHANNELS)
+    desk = case.desk
+    desk.database.secrets = KeyFileBox(desk.root / "secret.key")
+    desk.database.secrets.ensure()
+    recipients = desk.vault_keys.recipients
+    parts = {"settings": Settings(data_dir=desk.root), "vault_recipients": lambda: recipients}
+    with served(portal_over({**desk.worker, **parts})) as address:
+
+        def begin(device: Device) -> Watching:
+            context = browser.new_context(base_url=address, viewport=device.viewport, is_mobile=device.phone)
+            context.add_cookies([{"name": "footage_desk_language", "value": device.language, "url": address}])
+            assert context.request.post("/api/login", data={"login": "custodian", "password": PASSWORD}).ok
+            user = PortalUser("custodian", context.new_page())
+            user.page.on("console", lambda message: user.said.append(f"{message.type}: {message.text}"))
+            user.page.on("pageerror", lambda error: user.said.append(str(error)))
+            copies = {copy.item_id: copy.id for copy in desk.rows(Copy)}
+            numbered = enumerate(CHANNELS, 1)
+            return Watching(desk, user, {channel: copies[case.item(number)] for number, channel in numbered})
+
+        yield begin
+        for context in browser.contexts:
+            context.close()
+
+
+@pytest.mark.requirement("R41", "R52")
+@pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["desktop-zh", "phone-en"])
+def test_the_picture_plays_and_a_sentence_says_where_the_sound_is(
+    watch: Callable[[Device], Watching], device: Device
+) -> None:
+    watching = watch(device)
+    page, desk = watching.user.page, watching.desk
+    watching.open(f"/copies/{watching.copies['yard']}/watch")
+    page.wait_for_function(PLAYS)
+
+    expect(page.locator("#soundless")).to_have_text(SENTENCES[device.language])
+    expect(page.locator("#player-callout")).to_be_hidden()
+    expect(page.locator("#strip")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("[data-do=play]").click()
+    page.wait_for_function("() => video.currentTime > 0.5")
+    page.keyboard.press("k")
+    page.keyboard.press("Home")
+    page.wait_for_function("() => video.currentTime < 0.1 && !video.seeking && video.readyState >= 2")
+    page.keyboard.press(".")
+    page.wait_for_function("() => video.currentTime > 0.1 && !video.seeking && video.readyState >= 2")
+    page.keyboard.press("s")
+    page.keyboard.press("Enter")
+    expect(page.locator("#mark-list li")).to_have_count(1, timeout=PATIENCE_MS)
+    [document] = [row for row in desk.rows(Document) if row.kind == stills.KIND]
+    assert '"moment":"2031-03-04T09:00:02.100+00:00"' in document.content
+
+    page.keyboard.press("End")  # behind the gap
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:19")
+    page.wait_for_function(f"({PLAYS})() && !video.seeking")
+    watching.user.well_made(besides=".marks")
+    assert watching.user.said == []
+
+
+def test_a_copy_that_has_other_sound_as_well_plays_through(watch: Callable[[Device], Watching]) -> None:
+    watching = watch(DESKTOP_ZH)
+    page, desk = watching.user.page, watching.desk
+    hall = watching.copies["hall"]
+    parts = desk.row(Copy, hall).sealed["coverage"]["parts"]
+    assert [part["codecs"] for part in parts] == [["h264", "aac"], ["h264", "pcm_alaw"]]
+    watching.open(f"/copies/{hall}/watch")
+    page.wait_for_function(PLAYS)
+    expect(page.locator("#soundless")).to_have_text(SENTENCES["zh"])
+
+    page.evaluate("() => { video.currentTime = 9; video.play(); }")
+
+    page.wait_for_function("() => video.currentTime > 11 && video.readyState >= 2")
+    page.keyboard.press("Home")
+    page.wait_for_function("() => video.currentTime < 2 && !video.seeking && video.readyState >= 2")
+    assert watching.user.said == []
+
+
+def test_two_cameras_play_in_step(watch: Callable[[Device], Watching]) -> None:
+    watching = watch(DESKTOP_ZH)
+    page = watching.user.page
+    watching.open(f"/copies/{watching.copies['gate']}/beside/{watching.copies['hall']}")
+    expect(page.locator("[data-do=play]")).to_be_enabled()
+
+    page.locator("[data-do=play]").click()
+
+    page.wait_for_function("() => [...document.querySelectorAll('.half video')].every((one) => one.currentTime > 1)")
+    expect(page.locator("#player-callout")).to_be_hidden()
+    assert watching.user.said == []
+
+
+def test_boxes_are_drawn_over_it_and_its_sound_is_not_kept(watch: Callable[[Device], Watching]) -> None:
+    watching = watch(DESKTOP_ZH)
+    page = watching.user.page
+    watching.open(f"/copies/{watching.copies['gate']}/redact")
+    page.wait_for_function(PLAYS)
+
+    page.locator("#add-box").click()
+
+    expect(page.locator("#boxes .box")).to_have_count(1)
+    expect(page.locator("[name=sound]")).to_be_disabled()
+    assert watching.user.said == []
