@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, exists, literal, or_, select, tuple_
+from sqlalchemy import Select, exists, null, or_, select, tuple_
 
 from services.database.tables.applications import Application
 from services.database.tables.maintenance import ReconciliationFinding
@@ -161,8 +161,8 @@ def _page(
 
 def _select(register: Register) -> Select[Any]:
     table = register.table
-    of_case = table.id if table is Application else getattr(table, "application_id", literal(None))
-    kind = register.kind if register.kind is not None else literal(None)
+    of_case = table.id if table is Application else getattr(table, "application_id", null())
+    kind = register.kind if register.kind is not None else null()
     return select(table.id, table.number, kind, of_case, table.process_instance_key, table.closed_at)
 
 
