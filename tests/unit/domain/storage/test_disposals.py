@@ -241,7 +241,7 @@ def test_nobody_decides_twice_and_nobody_of_one_department_both(desk: DisposalDe
     desk.check(batch)
     with pytest.raises(Refused) as stranger:
         desk.decide(batch, "disposal", "reviewer")
-    assert stranger.value.code == "was-security"
+    assert stranger.value.code == "not-found"
     desk.decide(batch, "disposal", PROPOSER)
     confirmation = desk.open(batch, "disposal-confirm")
 
