@@ -245,7 +245,7 @@ def test_who_was_suspended_wrongly_gets_the_days_of_all_loans_back(tmp_path: Pat
         ("keeper", "was-accused"),
         ("security-head", "was-security-signature"),  # has signed the case
         ("reviewer", "was-security"),  # has reviewed it
-        ("operator", "not-yours"),
+        ("operator", "not-found"),
         ("admin", "not-found"),
     ],
 )
