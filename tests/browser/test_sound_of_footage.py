@@ -1,11 +1,11 @@
-"""The sound of footage on the page that plays it, in Chromium: AAC is heard, and G.711, which no browser streams, is left out."""
+"""Sound on the page that plays a copy, in Chromium: AAC is heard, G.711, which no browser streams, is left out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from custody_desk import PASSWORD, Desk, film_with_telephone_sound
+from custody_desk import PASSWORD, Desk, film_with_sound
 from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
 from playwright.sync_api import Browser, expect
 from portal_client import portal_over
@@ -25,12 +25,12 @@ SENTENCES = {
     "en": "Shown without sound: the sound is G.711, which this page cannot play. It is in the copy; if a download is "
     "granted, it can be heard there.",
 }
-CHANNELS = ("gate", "yard", "hall")
+CHANNELS = ("gate", "yard", "hall", "dark")
 
 
 @dataclass
 class Watching:
-    """A custodian with the copies of three cameras, by channel."""
+    """A custodian with the copies of four cameras, by channel."""
 
     desk: Desk
     user: PortalUser
@@ -40,12 +40,12 @@ class Watching:
         page = self.user.open(path)
         page.locator("[name=purposeConfirmed]").check()
         page.locator("main form .acts button").first.click()
-        page.locator("video").first.wait_for()
+        page.locator("video").first.wait_for(state="attached")
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film_with_telephone_sound(tmp_path_factory.mktemp("telephone"))
+    return film_with_sound(tmp_path_factory.mktemp("heard"))
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_the_picture_plays_and_a_sentence_says_where_the_sound_is(
 
     expect(page.locator("#soundless")).to_have_text(SENTENCES[device.language])
     expect(page.locator("#player-callout")).to_be_hidden()
+    expect(page.locator("[data-do=sound]")).to_have_count(0)  # there is none to be switched
     expect(page.locator("#strip")).to_be_visible(timeout=PATIENCE_MS)
     page.locator("[data-do=play]").click()
     page.wait_for_function("() => video.currentTime > 0.5")
@@ -148,4 +149,29 @@ def test_boxes_are_drawn_over_it_and_its_sound_is_not_kept(watch: Callable[[Devi
 
     expect(page.locator("#boxes .box")).to_have_count(1)
     expect(page.locator("[name=sound]")).to_be_disabled()
+    assert watching.user.said == []
+
+
+@pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["desktop-zh", "phone-en"])
+def test_sound_is_switched_off_and_made_quieter_by_the_keyboard(
+    watch: Callable[[Device], Watching], device: Device
+) -> None:
+    watching = watch(device)
+    page = watching.user.page
+    watching.open(f"/copies/{watching.copies['dark']}/watch")
+    page.wait_for_function(PLAYS)
+    expect(page.locator("#soundless")).to_have_count(0)
+    switch = page.locator("[data-do=sound]")
+    expect(switch).to_have_text({"zh": "静音", "en": "Mute"}[device.language])
+
+    page.keyboard.press("m")
+    expect(switch).to_have_text({"zh": "取消静音", "en": "Unmute"}[device.language])
+    assert page.evaluate("() => video.muted")
+    page.locator("#volume").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => video.volume === 0.9 && !video.muted")  # whoever sets it wants to hear it
+    assert page.evaluate("() => video.currentTime") == 0
+    page.keyboard.press("k")
+    page.wait_for_function("() => video.currentTime > 0.5 && video.webkitAudioDecodedByteCount > 0")
+    watching.user.well_made(besides=".marks")
     assert watching.user.said == []

@@ -67,6 +67,7 @@ def test_it_plays_by_ranges_alone_under_the_strict_policy(watching: Watching) ->
     page = watching.page
     page.evaluate("() => video.play()")
     page.wait_for_function("() => video.currentTime > 0.5")
+    page.evaluate("() => video.pause()")  # the row of pictures may take long
     expect(page.locator("#strip")).to_be_visible(timeout=PATIENCE_MS)
 
     assert page.locator("#clock").inner_text().startswith("2031-03-04 09:00:0")
@@ -143,6 +144,22 @@ def test_a_button_that_was_clicked_leaves_the_player_its_keys(watching: Watching
     assert page.evaluate("() => video.paused && video.currentTime === 5")
 
 
+def test_the_recorders_time_bar_is_the_only_one(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+    assert page.evaluate("() => video.controls") is False
+    expect(page.get_by_role("slider")).to_have_count(1)  # neither has this footage a sound to be set
+    play = page.locator("[data-do=play]")
+    expect(play).to_have_text("Play")
+
+    page.locator("#video").click()
+    expect(play).to_have_text("Pause")
+    page.wait_for_function("() => video.currentTime > 0.3")
+    page.locator("#video").click()
+    expect(play).to_have_text("Play")
+    assert page.evaluate("() => video.paused")
+
+
 @pytest.mark.requirement("R57", refuses=True)
 @pytest.mark.requirement("R42")
 def test_the_watermark_names_the_viewer_ticks_and_comes_back(watching: Watching) -> None:
@@ -188,7 +205,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
         "The copy is frozen while a problem report is being checked: wait for the answer of Security."
     )
     assert page.evaluate("() => video.paused && video.readyState === 0")
-    expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_disabled()
 
 
 @pytest.mark.parametrize(

@@ -78,24 +78,16 @@ def film(root: Path) -> Path:
     return root
 
 
-def film_with_telephone_sound(root: Path) -> Path:
-    """A recorder's folder as of most cameras in China, whose sound is G.711: gate is whole, yard has a gap from second
-    8 to 16, hall has AAC up to second 12."""
-
-    def record(
-        channel: str, start: int, seconds: int, sound: str, tint: int, size: tuple[int, int] = (160, 96)
-    ) -> None:
-        kind = "fmp4" if sound == "aac" else "mov"
-        begins = FILMED.start + timedelta(seconds=start)
-        path = root / channel / f"{begins.strftime(NAME)}.{kind.removeprefix('f')}"
+def film_with_sound(root: Path) -> Path:
+    """A recorder's folder: gate and yard have G.711, as most cameras in China, and yard a gap from second 8 to 16;
+    hall has AAC up to second 12 and G.711 then, dark AAC."""
+    recorded = [("gate", 0, 24, "pcm_alaw"), ("yard", 0, 8, "pcm_mulaw"), ("yard", 16, 8, "pcm_mulaw")]
+    recorded += [("hall", 0, 12, "aac"), ("hall", 12, 12, "pcm_alaw"), ("dark", 0, 24, "aac")]
+    for tint, (channel, start, seconds, sound) in enumerate(recorded):
+        begins = (FILMED.start + timedelta(seconds=start)).strftime(NAME)
+        path = root / channel / f"{begins}.{'mp4' if sound == 'aac' else 'mov'}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(boxed(shoot("h264", sound, seconds, size=size, tint=tint), kind))
-
-    record("gate", 0, 24, "pcm_alaw", 1)
-    record("yard", 0, 8, "pcm_mulaw", 2)
-    record("yard", 16, 8, "pcm_mulaw", 3)
-    record("hall", 0, 12, "aac", 4, (176, 112))
-    record("hall", 12, 12, "pcm_alaw", 5, (176, 112))
+        path.write_bytes(boxed(shoot("h264", sound, seconds, tint=tint), "fmp4" if sound == "aac" else "mov"))
     return root
 
 

@@ -111,7 +111,10 @@
     });
     return begins.length ? Math.max(at, Math.min(...begins)) : END;
   }
+  const button = pair.querySelector("[data-do=play]");
   function show() {
+    const label = playing ? button.dataset.pause : button.dataset.play;
+    if (button.textContent !== label) button.textContent = label;
     clock.textContent = exact(format, at);
     if (!line.matches(":active")) line.value = at; // while it is dragged it leads
     line.setAttribute("aria-valuetext", clock.textContent);
@@ -136,6 +139,7 @@
     next: () => step(1),
     full: () => { if (document.fullscreenElement) document.exitFullscreen(); else pair.requestFullscreen?.().catch(() => {}); },
   };
+  pair.querySelector("[data-do=full]").hidden = !pair.requestFullscreen; // a phone that shows a video alone, without its watermark
   function faster(by) { speed.selectedIndex = Math.max(0, Math.min(speed.options.length - 1, speed.selectedIndex + by)); }
   const keys = {
     " ": acts.play, k: acts.play, j: acts.back, l: acts.forward, ",": acts.previous, ".": acts.next, f: acts.full,

@@ -8,6 +8,7 @@
   const gapNote = document.getElementById("gap");
   const jumpTo = document.getElementById("jump-to");
   const strip = document.getElementById("strip");
+  const volume = document.getElementById("volume"); // only where there is sound
   const told = player.dataset;
   const { parts, written, inZone, exact, fromLocal } = window.footageTimes;
   const recorderParts = parts(told.zone);
@@ -22,6 +23,8 @@
     closed: () => {
       for (const control of player.querySelectorAll("button, select, input")) control.disabled = true;
       strip?.remove();
+      tellPlaying(); // an element that is emptied does not say that it pauses
+      tellWaiting();
       document.exitFullscreen?.call(document).catch(() => {});
       player.dispatchEvent(new Event("footage-closed"));
     },
@@ -81,6 +84,7 @@
     forward: () => footage.seek(video.currentTime + 10),
     previous: () => step(-1),
     next: () => step(1),
+    sound: () => { video.muted = !video.muted; },
     full: () => { if (document.fullscreenElement) document.exitFullscreen(); else player.requestFullscreen?.().catch(() => {}); },
   };
   const keys = {
@@ -88,6 +92,7 @@
     ArrowLeft: () => footage.seek(video.currentTime - 5), ArrowRight: () => footage.seek(video.currentTime + 5),
     "-": () => faster(-1), "+": () => faster(1), "=": () => faster(1), Home: () => footage.seek(0), End: () => footage.seek(footage.end()),
   };
+  if (volume) keys.m = acts.sound;
   player.keys = keys; // what stands beside the player adds its own
   player.addEventListener("click", (event) => {
     const act = event.target.closest("[data-do]");
@@ -101,12 +106,38 @@
     act();
   }, true);
   document.getElementById("speed").addEventListener("change", (event) => { video.playbackRate = Number(event.target.value); });
+  video.addEventListener("click", () => { if (!footage.closed) acts.play(); });
+  volume?.addEventListener("input", () => { Object.assign(video, { volume: Number(volume.value), muted: false }); });
   document.getElementById("jump").addEventListener("submit", (event) => {
     event.preventDefault();
     if (jumpTo.value && footage.ready) footage.seek(footage.playTime(fromLocal(recorderParts, jumpTo.value)));
   });
   line.addEventListener("input", () => { if (footage.ready) footage.seek(footage.playTime(Number(line.value))); });
   for (const name of ["timeupdate", "seeking", "seeked", "loadeddata", "pause"]) video.addEventListener(name, show);
+
+  // --- what the buttons and the line say of it: the browser's own controls tell another time, and are left out
+  const button = (act) => player.querySelector(`[data-do=${act}]`);
+  function tellPlaying() { button("play").textContent = video.paused ? button("play").dataset.play : button("play").dataset.pause; }
+  function tellSound() {
+    button("sound").textContent = video.muted ? button("sound").dataset.on : button("sound").dataset.off;
+    volume.value = video.volume;
+  }
+  let soon = 0;
+  function tellWaiting() {
+    clearTimeout(soon);
+    const waits = !footage.closed && (video.seeking || (!video.paused && !video.ended) || !footage.ready) && video.readyState < 3;
+    if (!waits) document.getElementById("waiting").hidden = true;
+    else soon = setTimeout(() => { document.getElementById("waiting").hidden = false; }, 400);
+  }
+  for (const name of ["play", "pause", "ended"]) video.addEventListener(name, tellPlaying);
+  for (const name of ["loadstart", "waiting", "seeking", "seeked", "canplay", "playing", "pause", "ended"]) video.addEventListener(name, tellWaiting);
+  if (volume) {
+    video.addEventListener("volumechange", tellSound);
+    video.volume = 0.9;
+    volume.parentElement.hidden = video.volume === 1; // a phone that has buttons for it
+    video.volume = 1;
+  }
+  button("full").hidden = !player.requestFullscreen; // a phone that shows a video alone, without its watermark
   document.addEventListener("fullscreenchange", () => {
     if (document.fullscreenElement === video) document.exitFullscreen().then(acts.full);
   });

@@ -23,7 +23,6 @@
   const canvas = document.createElement("canvas");
   canvas.className = "boxes";
   canvas.tabIndex = 0;
-  video.controls = false; // the boxes lie over the browser's own controls; the player's are below
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", words.canvas);
   stage.insertBefore(canvas, video.nextSibling);
