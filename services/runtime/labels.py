@@ -338,6 +338,8 @@ WORDS: dict[str | bool | None, str] = {
     "due-inspection": "case to inspect",
     "due-inspection-report": "inspection report to sign",
     "due-hearing": "reply to a violation",
+    "due-hold-review": "review a legal hold",
+    "due-package": "evidence package to approve",
     "due-correction": "correct the application",
     "due-outside-letter": "original letter of the authority",
     "due-outside-answer": "answer to the person who was filmed",

@@ -18,7 +18,9 @@ from services.domain.cases import consent_queries, inbox, outside, register, sta
 from services.domain.cases import footage as case_footage
 from services.domain.cases.schemas.lists import DueDate
 from services.domain.custody import queries as custody_queries
+from services.domain.holds import queries as hold_queries
 from services.domain.matters.violations import queries as violation_queries
+from services.domain.packages import service as package_service
 from services.domain.supervision import queries as supervision_queries
 from services.domain.work_orders import queries as work_order_queries
 from services.runtime.translations import Message
@@ -100,13 +102,13 @@ def list_due(uow: UnitOfWork, period: Period, *, watched: bool = False) -> DueDa
     """
     reading = _Reading(uow, period)
     reading.add(_own(uow))
-    for source in (_reviews, _work_orders, _corrections, _own_overwritten):
+    for source in (_reviews, _work_orders, _corrections, _own_overwritten, _own_holds):
         reading.read(source)
     if supervision_queries.is_supervisor(uow):
         reading.read(_inspections)
         reading.add(_reports(uow))
     if watched and may_watch(uow):
-        for source in (_watched_loans, _watched_work_orders, _outside, _watched_overwritten):
+        for source in (_watched_loans, _watched_work_orders, _outside, _watched_overwritten, _watched_holds):
             reading.read(source)
     return reading.close()
 
@@ -127,6 +129,10 @@ def _own(uow: UnitOfWork) -> Iterator[DueDate]:
             yield _due("use-period", loan.id, loan.number, loan.due_at, address)
         elif loan.state == "awaiting-receipt":
             yield _due("receipt", loan.id, loan.number, loan.take_up_until, address)
+    for package, application in package_service.list_waiting(uow):
+        yield _due(
+            "package", package.id, application.number, package_service.lapses_at(package), f"/packages/{package.id}"
+        )
     for violation in violation_queries.list_unanswered(uow):
         address = f"/matters/{violation.matter_id}#hearing"
         yield _due("hearing", violation.matter_id, violation.number, violation.reply_until, address)
@@ -184,6 +190,18 @@ def _outside(uow: UnitOfWork, since: datetime | None, until: datetime, most: int
     for line in outside.list_due(uow, since, until, most):
         address = f"/cases/{line.application_id}"
         yield _due(f"outside-{line.kind}", line.application_id, line.number, line.due_at, address, own=False)
+
+
+def _own_holds(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
+    return _holds(hold_queries.list_due(uow, since, until, most, owned=True))
+
+
+def _watched_holds(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
+    return _holds(hold_queries.list_due(uow, since, until, most))
+
+
+def _holds(found: Iterable[hold_queries.DueHold]) -> list[DueDate]:
+    return [_due("hold-review", one.id, one.number, one.review_at, "/holds", own=one.owned) for one in found]
 
 
 def _own_overwritten(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:

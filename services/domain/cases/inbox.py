@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 
+from services.database.case_search import asks_for_camera
 from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
@@ -85,8 +86,8 @@ def read_waiting(
 ) -> Page[WaitingReview]:
     """Read a page of the open reviews that the actor may decide or confirm now; overwritten first comes first.
 
-    Searched are number, title, department and who has claimed it. Without ``receipts`` it is what ``read_first``
-    counts: a receipt is signed where the loan is.
+    Searched are number, title, camera and its place, department and who has claimed it. Without ``receipts`` it is what
+    ``read_first`` counts: a receipt is signed where the loan is.
     """
     query = _select_open(uow, listing, stage)
     if not receipts:
@@ -231,7 +232,7 @@ def _select_of_case(listing: Listing) -> Select[*tuple[Any, ...]]:
             Application.withdrawn_at.is_(None),
             listing.mentioned(
                 *(Application.number, Matter.number, Application.title, Department.name_zh, Department.name_en),
-                also=Review.claimed_by.in_(claimers),
+                also=or_(Review.claimed_by.in_(claimers), asks_for_camera(listing)),
             ),
         )
     )

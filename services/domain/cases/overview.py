@@ -3,7 +3,7 @@
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.cases import consent_queries, inbox, outside, own_applications, queries
+from services.domain.cases import consent_queries, inbox, outside, own_applications, package_queries, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
@@ -20,7 +20,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     if "administrator" in posts:
         return OverviewView()
     waiting, waiting_count, more = inbox.read_first(uow, FEW, MOST_COUNTED)
-    consents = consent_queries.list_waiting(uow)
+    consents, packages = consent_queries.list_waiting(uow), package_queries.list_waiting(uow)
     work_orders, work_orders_count = work_order_queries.list_waiting(uow, FEW)
     supervises = bool(posts & menu.WATCHES)
     own, own_count = own_applications.read_unfinished(uow, FEW)
@@ -29,10 +29,11 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     return OverviewView(
         waiting=waiting,
         consents=consents[:FEW],
+        packages=packages[:FEW],
         unanswered=violation_queries.list_unanswered(uow),
         to_record=violation_queries.list_to_record(uow, FEW),
         supervision=supervision_queries.read_own_duties(uow),
-        waiting_count=waiting_count + len(consents),
+        waiting_count=waiting_count + len(consents) + len(packages),
         more_waiting=more,
         work_orders=work_orders,
         work_orders_count=work_orders_count,

@@ -267,6 +267,40 @@ def list_open(uow: UnitOfWork, listing: Listing = EVERYTHING, *, lifted: bool = 
     )
 
 
+@dataclass(frozen=True)
+class DueHold:
+    """An open hold that is to be reviewed, with the number of its case."""
+
+    id: str
+    number: str
+    review_at: datetime
+    owned: bool  # by the acting person
+
+
+def list_due(
+    uow: UnitOfWork, since: datetime | None, until: datetime, most: int, *, owned: bool = False
+) -> list[DueHold]:
+    """List the open holds to be reviewed from ``since`` up to ``until``, the first due first; ``owned``: own ones.
+
+    One statement, of what ``list_open`` shows; nothing for those who read no holds.
+    """
+    if not may_read(uow):
+        return []
+    me = uow.actor.id
+    query = (
+        select(Hold.id, Application.number, Hold.review_at, Hold.owner_id)
+        .join(Application, Application.id == Hold.application_id)
+        .where(Hold.lifted_at.is_(None), Hold.review_at < until, ~visibility.concerns(me))
+        .order_by(Hold.review_at, Hold.id)
+        .limit(most)
+    )
+    if since is not None:
+        query = query.where(Hold.review_at >= since)
+    if owned:
+        query = query.where(Hold.owner_id == me)
+    return [DueHold(row.id, str(row.number), row.review_at, row.owner_id == me) for row in uow.session.execute(query)]
+
+
 def list_unconfirmed(uow: UnitOfWork, found: Collection[Hold]) -> set[str]:
     """Return those of the holds, by id, which Legal has yet to confirm."""
     asked = {hold.matter_id for hold in found if hold.matter_id is not None}

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 
 from services.database.base import new_id
+from services.database.case_search import asks_for_camera
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
@@ -101,14 +102,21 @@ def list_substitutes(
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
-    """List the acting person's notices, newest first; searches texts and numbers."""
+    """List the acting person's notices, newest first.
+
+    Searched are texts and numbers, and title, camera and place of the cases that the person may see.
+    """
+    also = Notice.code.in_(texts.find_codes(listing.text))
+    if listing.text.strip():
+        words = listing.mentioned(Application.title, also=asks_for_camera(listing))
+        also = or_(also, and_(words, visibility.is_visible(uow, single=True)))
     query = (
         select(Notice)
         .outerjoin(Application, Application.id == Notice.application_id)
         .where(
             Notice.person_id == uow.actor.id,
             Notice.code != texts.DIGEST,
-            listing.mentioned(Application.number, also=Notice.code.in_(texts.find_codes(listing.text))),
+            listing.mentioned(Application.number, also=also),
         )
     )
     if unread_only:

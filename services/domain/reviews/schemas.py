@@ -107,7 +107,10 @@ class ClaimedReview(Answer):
 
 
 class InboxQuestion(PageParameters):
-    """``search`` is searched in number, title, department and claimer; ``place`` is one that `Link` names."""
+    """``search`` is searched in number, title, camera and its place, department and claimer.
+
+    ``place`` is one that `Link` names.
+    """
 
     stage: Code | None = None
     search: Code = ""

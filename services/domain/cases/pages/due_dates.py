@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import calendar_addresses
-from services.domain.cases import due_calendar, due_dates, due_file
+from services.domain.cases import due_abouts, due_calendar, due_dates, due_file
 from services.domain.cases.due_calendar import View
 from services.domain.cases.due_dates import NOT_ALL, Period
 from services.runtime.errors import NotFound
@@ -91,7 +91,9 @@ async def _page(visitor: Visitor, database: Database, wanted: CalendarQuery, *, 
         calendar = due_calendar.read_calendar(
             uow, view=wanted.chosen_view, day=wanted.chosen_day, watched=wanted.whose == "seen"
         )
-        return {"calendar": calendar, "kept": calendar_addresses.get_own(uow)}
+        shown = [*calendar.overdue, *(one for day in calendar.days for one in day.due)]
+        abouts = due_abouts.list_abouts(uow, shown)
+        return {"calendar": calendar, "abouts": abouts, "kept": calendar_addresses.get_own(uow)}
 
     view = await database.read(visitor.actor, read)
     return visitor.page(

@@ -131,8 +131,8 @@ class DueDate(Answer):
     """Something that is due: ``path`` is the page where it is done or read, ``own`` that it waits for the reader.
 
     ``kind``: review (of ``stage``), consent, receipt, use-period, work-order, work-order-verification, inspection,
-    inspection-report, hearing, correction, outside-letter, outside-answer, or overwrite for footage that its recorder
-    may overwrite.
+    inspection-report, hearing, correction, outside-letter, outside-answer, hold-review, package (to be approved), or
+    overwrite for footage that its recorder may overwrite.
     """
 
     kind: str
@@ -144,6 +144,18 @@ class DueDate(Answer):
     own: bool
 
 
+class WaitingPackage(Answer):
+    """An evidence package with footage in clear that you can approve; ``about`` where you may see its case."""
+
+    id: str
+    number: str
+    recipient: str
+    asked_by: str
+    asked_at: datetime
+    due_at: datetime
+    about: CaseAbout | None
+
+
 class OverviewView(Answer):
     """What one person has to do; lists are cut to a few, counts are of all, but what waits is counted up to a hundred.
 
@@ -153,6 +165,7 @@ class OverviewView(Answer):
 
     waiting: list[WaitingReview] = Field(default_factory=list)
     consents: list[WaitingConsent] = Field(default_factory=list)
+    packages: list[WaitingPackage] = Field(default_factory=list)
     unanswered: list[UnansweredViolation] = Field(default_factory=list)
     to_record: list[AwaitedRecord] = Field(default_factory=list)
     supervision: OwnDuties = Field(default_factory=OwnDuties)

@@ -14,9 +14,10 @@ from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.applications.pages import about
-from services.domain.cases import consent_queries
+from services.domain.cases import consent_queries, package_queries
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases.schemas.consents import WaitingConsent
+from services.domain.cases.schemas.lists import WaitingPackage
 from services.domain.reviews import assignment, tasks
 from services.domain.reviews.schemas import BarredReview, InboxQuestion, ReassignmentsBody, ReviewsBody, WaitingReview
 from services.domain.stages.catalogue import STAGES
@@ -50,11 +51,12 @@ class ListQuestion(InboxQuestion):
 
 @dataclass(frozen=True)
 class Inbox:
-    """``consents`` are those that wait for the reader (R17)."""
+    """``consents`` and ``packages`` are those that wait for the reader (R17, R67)."""
 
     found: Page[WaitingReview]
     barred: Page[BarredReview]
     consents: list[WaitingConsent]
+    packages: list[WaitingPackage]
 
 
 @router.get("/inbox")
@@ -209,6 +211,7 @@ def _read(uow: UnitOfWork, asked: ListQuestion) -> Inbox:
         case_inbox.read_waiting(uow, listing, stage=asked.stage or "", receipts=not asked.decisions),
         Page([]) if asked.decisions else case_inbox.read_barred(uow, Listing(limit=BARRED, place=asked.barred)),
         consent_queries.list_waiting(uow),
+        package_queries.list_waiting(uow),
     )
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from behalf_case import add_legal
 from icalendar import Calendar, Event
 from lent_case import lend
 from portal_client import Portal
@@ -16,12 +17,16 @@ from review_desk import NOON, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.calendar_addresses import CalendarAddress
 from services.database.tables.custody import HandOver
+from services.database.tables.evidence_packages import EvidencePackage
+from services.database.tables.holds import Hold
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import calendar_addresses, staff
 from services.domain.cases import due_calendar, due_dates, due_file
 from services.domain.cases.due_dates import DueDates, Period
 from services.domain.cases.schemas.lists import DueDate
+from services.domain.matters import held
+from services.domain.packages import policy
 
 DAY = timedelta(days=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -246,3 +251,84 @@ async def test_what_is_overdue_takes_no_room_from_the_present_month_and_the_file
     assert [one for one in summaries if one.startswith("未全部显示")] == [summaries[-1]]
     whole = DueDates(found.before, found.due, cut=False, before_cut=False)
     assert len(events(due_file.write(whole, language="zh", now=NOON))) == len(summaries) - 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R2", refuses=True)
+def test_the_review_of_a_hold_is_due_for_its_owner_and_for_those_who_watch_and_read_holds(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, case = desk
+    number = books.the(Application, id=case).number
+    hold = {"cause": "authority", "reason": "来函要求保留", "owner_id": "reviewer"}
+    books.run(held.place, number, by="security-head", **hold)
+    assert "hold-review" in kinds(books, "reviewer")
+    assert "hold-review" not in kinds(books, "security-head")
+    assert "hold-review" in kinds(books, "security-head", watched=True)
+    for other in ("head", "keeper", "drafter", "operator", "manager", "admin"):
+        assert "hold-review" not in kinds(books, other, watched=True), other
+
+    def change(name: str, value: object) -> None:
+        books.run(lambda uow: setattr(uow.session.query(Application).filter_by(id=case).one(), name, value))
+
+    change("subject_ids", ["reviewer"])
+    assert kinds(books, "reviewer", watched=True) == set()  # T8
+    change("subject_ids", [])
+    books.run(lambda uow: setattr(uow.session.query(Hold).one(), "lifted_at", uow.now))
+    assert "hold-review" not in kinds(books, "reviewer", watched=True)
+
+
+def asked_for(uow: UnitOfWork, case: str) -> None:
+    """Somebody of Security has asked for a package with footage in clear."""
+    asked = {"recipient_kind": "authority", "recipient": "某某公安分局", "reason": "移送需要", "log_keys": []}
+    row = EvidencePackage(id="package", application_id=case, footage="clear", asked_by="reviewer", **asked)
+    row.asked_at = uow.now
+    uow.session.add(row)
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R67")
+async def test_a_package_that_waits_for_an_approval_is_due_and_listed_for_who_can_approve_it(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, case = desk
+    add_legal(books)
+    books.run(asked_for, case)
+    assert "package" in kinds(books, "counsel")
+    for other in ("reviewer", "security-head", "supervisor", "keeper", "admin"):
+        assert "package" not in kinds(books, other, watched=True), other
+    link = 'href="/packages/package"'
+    async with Portal(books) as portal:
+        counsel, head = await portal.signed_in("counsel"), await portal.signed_in("security-head")
+        overview = (await counsel.get("/")).text
+        assert link in overview
+        assert re.search(r'href="/inbox\?decisions=true"><b>1</b>', overview)
+        assert link in (await counsel.get("/inbox?decisions=true")).text
+        assert link in (await counsel.get("/due-dates")).text
+        for address in ("/", "/inbox", "/due-dates?whose=seen"):
+            assert link not in (await head.get(address)).text
+        books.clock.turn(policy.WAITS_FOR)
+        later = await portal.signed_in("counsel")
+        assert link not in (await later.get("/inbox")).text, "nobody can approve it any more"
+    assert "package" not in kinds(books, "counsel")
+
+
+@pytest.mark.requirement("R2", refuses=True)
+async def test_the_page_shows_the_title_to_who_may_see_the_case_and_the_file_does_not(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, case = desk
+    title = "三号门夜间盗窃"
+    books.run(lambda uow: setattr(uow.session.get_one(Application, case), "title", title))
+    add_legal(books)
+    books.run(asked_for, case)
+    async with Portal(books) as portal:
+        keeper, counsel = await portal.signed_in("keeper"), await portal.signed_in("counsel")
+        assert title in (await keeper.get("/due-dates")).text
+        assert title in (await keeper.get("/due-dates?view=week&day=2031-03-19")).text
+        shown = (await counsel.get("/due-dates")).text
+        assert 'href="/packages/package"' in shown
+        assert title not in shown, "who approves a package sees it by its number alone"
+        secret = books.run(calendar_addresses.make, by="keeper")
+        file = (await fetched(portal, f"/due-dates/{secret}.ics")).content.decode().replace("\r\n ", "")
+        assert title not in file

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from portal_client import Portal
-from review_desk import ReviewDesk
+from review_desk import NOON, ReviewDesk
 
+from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.applications.forms import ItemAsked
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
@@ -240,3 +243,33 @@ async def test_the_list_shows_number_and_title_to_whoever_may_see_the_case(desk:
         texts = [(await browser.get(path)).text for path in ("/notices", "/notices?form=csv", "/api/notices")]
         shown[login] = ["三号门货物丢失" in text for text in texts], all("SQ-2031-000001" in text for text in texts)
     assert shown == {"drafter": ([True] * 3, True), "office-head": ([False] * 3, True)}
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize("by", ["drafter", "office-head"])
+async def test_notices_are_found_by_what_their_lines_show_and_by_nothing_else(
+    desk: ReviewDesk, portal: Portal, by: str
+) -> None:
+    """The case is the drafter's; somebody who may not see it was told of it too, and finds it by its number alone."""
+    desk.add_north_gate()
+    north = (ItemAsked("north", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "UTC"),)
+    gate, other = desk.submitted(title="仓库丢货 A"), desk.submitted(title="走廊 B", items=north)
+    numbers = [desk.the(Application, id=one).number for one in (gate, other)]
+    for application_id in (gate, other):
+        desk.run(notification_service.notify, by, "recorder-changed-security", application_id=application_id)
+    client = await portal.signed_in(by)
+
+    async def found(text: str) -> list[str]:
+        answer = await client.get("/api/notices", params={"text": text})
+        page = (await client.get("/notices", params={"text": text})).text
+        lines = [line["number"] for line in answer.json()]
+        assert [number for number in numbers if f">{number}" in page] == [one for one in numbers if one in lines]
+        return lines
+
+    sees = by == "drafter"
+    assert await found(str(numbers[0])) == [numbers[0]]
+    for text in ("仓库丢货", "丢货 a", "大门", "一层"):
+        assert await found(text) == ([numbers[0]] if sees else []), text
+    for text in ("走廊", "北门", "north gate", "北区"):
+        assert await found(text) == ([numbers[1]] if sees else []), text
+    assert await found("地下车库") == []

@@ -2,11 +2,13 @@
 
 import tarfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from installation_fixture import FOLDERS, KEPT, Facts
-from review_desk import ReviewDesk
+from portal_client import Portal
+from review_desk import NOON, ReviewDesk
 from sqlalchemy import select, update
 
 from services.database import schema as database_schema
@@ -18,6 +20,7 @@ from services.database.tables.reviews import Proposal, Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import policy
 from services.domain.access import queries as access_queries
+from services.domain.applications.forms import ItemAsked
 from services.domain.cases import inbox
 from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import open_database
@@ -109,4 +112,32 @@ def test_a_long_row_of_barred_reviews_hides_none_that_waits(tmp_path: Path) -> N
     assert (len(barred.lines), barred.next != "") == (20, True)
     rest = desk.run(inbox.read_barred, Listing(limit=20, place=barred.next), by="head")
     assert (len(rest.lines), rest.next) == (10, "")
+    desk.close()
+
+
+async def test_the_inbox_is_searched_by_what_its_lines_show_and_keeps_what_was_chosen(tmp_path: Path) -> None:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
+    desk.add_north_gate()
+    north = (ItemAsked("north", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "UTC"),)
+    reviews = [
+        desk.opened(desk.submitted(title=title, **items), "security")
+        for title, items in (("仓库丢货", {}), ("走廊", {"items": north}))
+    ]
+    async with Portal(desk) as portal:
+        reviewer = await portal.signed_in("reviewer")
+
+        async def found(text: str) -> list[str]:
+            answer = await reviewer.get("/api/reviews", params={"search": text})
+            return [line["id"] for line in answer.json()]
+
+        for number, texts in enumerate((("仓库", "大门", "一层"), ("走廊", "北门", "North Gate", "北区"))):
+            for text in texts:
+                assert await found(text) == [reviews[number]], text
+        assert await found("地下车库") == []
+        page = (await reviewer.get("/inbox?decisions=true")).text
+        assert '<input type="hidden" name="decisions" value="true">' in page
+        narrowed = (await reviewer.get("/inbox?search=北门&decisions=true")).text
+        assert f'id="line-{reviews[1]}"' in narrowed
+        assert f'id="line-{reviews[0]}"' not in narrowed
+        assert 'name="decisions"' not in (await reviewer.get("/inbox")).text
     desk.close()
