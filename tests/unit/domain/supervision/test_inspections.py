@@ -20,6 +20,7 @@ from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Superv
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint
+from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.inspections import (
     GroupInspection,
@@ -40,6 +41,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
+from services.domain.custody import log as custody_log
 from services.domain.holds import queries as holds
 from services.domain.supervision import (
     breaches,
@@ -59,6 +61,7 @@ from services.domain.supervision import (
     warnings,
 )
 from services.domain.supervision.case_reviews import Given
+from services.domain.work_orders import queries as order_queries
 from services.domain.work_orders import service as orders_of
 from services.domain.work_orders import tasks as order_tasks
 from services.domain.work_orders.service import Answered, Done, Verdict
@@ -522,12 +525,12 @@ def test_whose_turn_it_was_is_told_that_another_member_has_inspected_the_case(su
     assert (notice.person_id, notice.subject_id, notice.done_at) == ("of-legal", other_one.id, None)
 
 
-def _decided(uow: UnitOfWork, case: str, person: str) -> None:
+def _decided(uow: UnitOfWork, case: str, person: str, stage: str = "security", job_key: int = 700) -> None:
     review = Review(
         application_id=case,
-        stage="security",
+        stage=stage,
         round=0,
-        job_key=700,
+        job_key=job_key,
         process_instance_key=1,
         opened_at=FEBRUARY,
         due_at=FEBRUARY,
@@ -539,7 +542,7 @@ def _decided(uow: UnitOfWork, case: str, person: str) -> None:
         Decision(
             review_id=review.id,
             application_id=case,
-            stage="security",
+            stage=stage,
             round=0,
             outcome="rejected",
             decided_by=person,
@@ -674,6 +677,78 @@ def test_the_numbers_of_a_report_equal_those_that_sql_counts(supervised: Supervi
         assert numbers[name] == desk.run(scalar, statement), name
     assert numbers["closedAs"] == {"withdrawn": ORDINARY}
     assert numbers["violations"] == {"breach": 2}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R64", "R65")
+def test_a_severe_finding_accuses_who_held_the_copies_and_who_decided(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+    used, decided = (row.application_id for row in supervised.cases(inspection_id)[:2])
+
+    def lay_out(uow: UnitOfWork) -> None:
+        spans = {"offered_at": FEBRUARY, "take_up_until": FEBRUARY, "accepted_at": FEBRUARY, "returned_at": FEBRUARY}
+        loan = HandOver(application_id=used, custodian_id="deputy", use_days=5, **spans)
+        uow.session.add(loan)
+        uow.session.flush()
+        for person in ("keeper", "deputy"):  # who has it now had it from the other
+            custody_log.append(uow, loan, "received", person_id=person)
+        for job_key, (stage, person) in enumerate(
+            {
+                "preliminary": "head",
+                "security": "reviewer",
+                "security-signature": "security-deputy",
+                "management": "manager",
+                "storage-release": "operator",
+            }.items()
+        ):
+            _decided(uow, decided, person, stage, 700 + job_key)
+
+    desk.run(lay_out)
+    in_order = {code.replace("-", "_"): Given("yes", "核对无误") for code in checklists.load().questions()}
+    for row in supervised.asked(inspection_id):
+        wrong = {used: "use_6", decided: "approval_2"}.get(row.application_id)
+        supervised.inspect(row, **(in_order | ({wrong: Given("no", "不符合要求。")} if wrong else {})))
+    desk.run(reports.write, inspection_id)
+    desk.run(signing.open_review, inspection_id, job_key=900)
+    supervised.signed(inspection_id)
+    desk.run(findings.open_corrections, inspection_id)
+
+    accused = {row.application_id: set(row.accused) for row in desk.all(Violation, kind="finding")}
+    assert accused == {used: {"keeper", "deputy"}, decided: {"reviewer", "security-deputy"}}
+
+
+@pytest.mark.requirement("R64")
+def test_the_corrective_action_of_a_finding_ends_when_it_is_done_and_not_before(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    found: list[InspectedCase] = []
+
+    def answer(row: InspectedCase) -> dict[str, Given]:
+        found.append(row)
+        return {"retrieval_5": Given("no", "第二份副本没有标签。")} if row is found[0] else {}
+
+    inspection_id = supervised.reported(answer)
+    supervised.signed(inspection_id)
+    desk.run(findings.open_corrections, inspection_id)
+    first = str(desk.the(InspectionFinding).work_order_id)
+
+    assert refused(desk.run, orders_of.cancel, first, "开错了", by="supervisor") == "until-done"
+    assert not desk.run(order_queries.get, first, by="supervisor").may_cancel
+    assert desk.the(WorkOrder, id=first).closed_at is None
+
+    # an earlier release let people cancel it: it is asked again, and what is done then closes the finding
+    desk.run(lambda uow: orders_of.cancel(uow, first, "开错了", by_system=True))
+    for _ in range(2):
+        desk.run(findings.open_corrections, inspection_id)
+    second = desk.the(WorkOrder, kind="corrective-action", closed_at=None)
+    assert desk.the(InspectionFinding).work_order_id == second.id != first
+    assert second.facts["facts"] == desk.the(WorkOrder, id=first).facts["facts"]
+    desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, second.id)))
+    assert desk.the(InspectionFinding).closed_at is not None
+    desk.run(findings.open_corrections, inspection_id)
+    assert len(desk.all(WorkOrder, kind="corrective-action")) == 2
 
 
 @pytest.mark.both_databases
