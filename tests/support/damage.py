@@ -10,7 +10,7 @@ from pathlib import Path
 
 from films import Film, film
 from footage_formats import FPS, Shot, shoot
-from thinned import thinned
+from thinned import leaned_on_by_none, thinned
 from vault_bench import Bench, span
 
 from services.runtime.boxes import boxes
@@ -31,13 +31,15 @@ Harm = Callable[[str], Film | None]
 class Damage:
     """What was done, in English and Chinese; ``harm`` gives the film in a container, None where it cannot be done.
 
-    ``allowed`` says why complete is right where something lacks or was changed.
+    ``allowed`` says why complete is right where something lacks or was changed. ``edge`` are the seconds at both ends
+    that are not asked for.
     """
 
     en: str
     zh: str
     harm: Harm
     allowed: str = ""
+    edge: float = 0
 
 
 def made(shot: Shot, container: str) -> Film:
@@ -66,6 +68,29 @@ def _kept(keep: Callable[[int], bool], seconds: int = SECONDS, video: str = "h26
         return thinned(shoot(video, seconds=seconds), container, keep)
 
     return harm
+
+
+def _b_pictures(video: str, gone: Callable[[list[int]], list[int]]) -> Harm:
+    """Of each two pictures one is a B picture; ``gone`` of them are left out."""
+
+    def harm(container: str) -> Film | None:
+        shot = shoot(video, seconds=SECONDS, reorder=1)
+        left_out = set(gone(leaned_on_by_none(shot)))
+        return thinned(shot, container, lambda number: number not in left_out)
+
+    return harm
+
+
+def _of_b_pictures(en: str, zh: str, gone: Callable[[list[int]], list[int]]) -> tuple[Damage, ...]:
+    """The same done to both codecs; pictures are shown later than they are decoded, so the ends are not asked for."""
+    return tuple(
+        Damage(en.format(codec), zh.format(codec), _b_pictures(video, gone), edge=1)
+        for codec, video in (("H.264", "h264"), ("H.265", "hevc"))
+    )
+
+
+def _some(every: list[int]) -> list[int]:
+    return random.Random(1).sample(every, len(every) // 4)  # noqa: S311 - no secret
 
 
 def _inside(body: bytes) -> int:
@@ -128,10 +153,12 @@ def _bit(body: bytes, _: str) -> bytes:
 
 PAGE = b"<!DOCTYPE html><html><body>Please sign in</body></html>" * 60
 GARBAGE = random.Random(5).randbytes(SECTOR)  # noqa: S311 - no secret
+WHOLE = "nothing"
 NOT_OPENED = "of each part the first key frame is decoded, and in MPEG-TS every picture"
 
 DAMAGES = (
-    Damage("nothing", "无", _whole),
+    Damage(WHOLE, "无", _whole),
+    *_of_b_pictures(f"{WHOLE}, {{}} with B pictures", "无，{} 带 B 帧", lambda _: []),
     Damage("cut off at six tenths", "在六成处截断", _changed(lambda body, _: body[: len(body) * 6 // 10])),
     Damage("a login page in its place", "换成登录页面", _changed(lambda body, _: PAGE)),
     Damage("a sector of zeros", "一个扇区变成零", _changed(_sector(bytes(SECTOR)))),
@@ -157,16 +184,19 @@ DAMAGES = (
         _kept(lambda number: number != 705, LONG_SECONDS),
         "99.9 % of the pictures are there (`least_share`); label and record count the one",
     ),
+    *_of_b_pictures("every B picture of {} left out", "{} 的 B 帧全部缺失", lambda every: every),
+    *_of_b_pictures("some B pictures of {} left out", "{} 缺部分 B 帧", _some),
+    *_of_b_pictures("one B picture of {} left out", "{} 缺一个 B 帧", lambda every: [every[len(every) // 2]]),
     Damage("one bit inside a picture changed", "一帧内部改变一位", _changed(_bit), NOT_OPENED),
 )
 
 
-async def verdict(film: Film, seconds: float) -> str:
+async def verdict(film: Film, seconds: float, edge: float = 0) -> str:
     """What sealing says of it, in one word."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.in_folder(Path(folder))
         try:
-            asked = span(0, seconds)
+            asked = span(edge, seconds - edge)
             return (await bench.seal(asked, [film.given(seconds=seconds)])).outcome
         except FootageUnreadable:
             return "unreadable"
@@ -184,7 +214,7 @@ def length_of(damage: Damage) -> int:
 def judged(damage: Damage, container: str) -> str:
     """The verdict, a dash where the damage cannot be done to that container."""
     harmed = damage.harm(container)
-    return "—" if harmed is None else asyncio.run(verdict(harmed, length_of(damage)))
+    return "—" if harmed is None else asyncio.run(verdict(harmed, length_of(damage), damage.edge))
 
 
 def row(damage: Damage) -> str:

@@ -15,6 +15,43 @@ FORMS = {"fmp4": "mp4", "mp4": "mp4", "mov": "mov", "ts": "mpegts", "mkv": "matr
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "use_editlist": "0"}
 
 
+def leaned_on_by_none(shot: Shot) -> list[int]:
+    """The pictures that no other leans on, by their number: B pictures, where the shot has some."""
+    return [number for number, one in enumerate(shot.pictures) if not _is_leaned_on(shot.video, units(one.body))]
+
+
+def _is_leaned_on(video: str, found: list[bytes]) -> bool:
+    if video == "h264":
+        return any(unit[0] & 0x1F in (1, 5) and unit[0] & 0x60 for unit in found)
+    kinds = [unit[0] >> 1 & 0x3F for unit in found]
+    return any(kind % 2 or 16 <= kind < 32 for kind in kinds if kind < 32)
+
+
+def layered(shot: Shot) -> Shot:
+    """H.264 of which every second picture between key frames is of an upper layer, that none leans on.
+
+    The numbers of x264's pictures (frame_num, 4 bits) are written anew. Its pictures have no order of their own.
+    """
+    pictures, behind = [], 0
+    for one in shot.pictures:
+        behind = 0 if one.key else behind + 1
+        found = units(one.body)
+        if behind:
+            found = [_numbered(unit, (behind + 1) // 2, leaned_on=behind % 2 == 0) for unit in found]
+        pictures.append(replace(one, body=b"".join(b"\0\0\0\1" + unit for unit in found)))
+    return replace(shot, pictures=tuple(pictures))
+
+
+def _numbered(unit: bytes, number: int, *, leaned_on: bool) -> bytes:
+    """A slice whose picture has the number; its kind (a P, in 5 bits), and both numbers before are of one bit."""
+    if unit[0] & 0x1F != 1:
+        return unit
+    head = int.from_bytes(unit[1:4], "big")
+    place = 24 - 1 - 5 - 1 - 4
+    head = head & ~(15 << place) | number << place
+    return bytes([unit[0] & 0x1F | 0x60 * leaned_on]) + head.to_bytes(3, "big") + unit[4:]
+
+
 def thinned(
     shot: Shot, container: str, keep: Callable[[int], bool], at: Callable[[int], float] = lambda number: number / FPS
 ) -> Film:

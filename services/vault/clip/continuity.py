@@ -1,7 +1,8 @@
 """How a clip's pictures follow one another: how many lack between those that are there, and how far apart they are.
 
 A hole longer than the rhythm allows is no covered time, and shows as a gap. What is counted here are the short losses,
-which add up: by the numbers that pictures carry where they go on, else by the time between them.
+which add up: by the numbers that pictures carry where they go on and leave out no kind of picture, else by the time
+between them.
 """
 
 from collections import Counter
@@ -85,31 +86,40 @@ class Continuity:
             stream.numbers.jump()
         known = stream.numbers.known
         lacking = stream.numbers.add(first_slice(tracks.codec, picture, tracks.length_width))
-        goes_on = stream.numbers.known > known
+        goes_on, counted = stream.numbers.known > known, stream.numbers.counted
         # FFmpeg shows a file's first picture longer, by what its sound begins late.
         opening = self._of_segment == SECOND_PICTURE and not goes_on
         excess = lacking if at < self._start or before is None else max(0, lacking - distance // FASTEST)
         stream.numbers.lost -= excess
         report.pictures += at >= self._start
+        if at < self._start:
+            stream.numbers.disregard()
         if at < self._start or before is None:
             return
         stream.pictures += 1
         stream.keys += key
         report.longest_ns = max(report.longest_ns, distance)
         self._distances[distance // STEP] += 1
-        if late or lacking > excess:
+        if not late:
+            stream.spent[goes_on] += distance
+            stream.counts[goes_on] += 1
+        if late:
             report.holes += 1
+        elif lacking > excess:
+            stream.numbered += 1
         elif not rhythm.settled:
-            stream.first.append((distance, goes_on, opening))
+            stream.first.append((distance, counted, goes_on, opening))
         elif not opening:
-            self._by_time(distance, goes_on=goes_on)
+            self._by_time(distance, counted, goes_on=goes_on)
 
-    def _by_time(self, distance: int, *, goes_on: bool) -> None:
-        """Count what lacks by the rhythm, where the numbers do not say it.
+    def _by_time(self, distance: int, counted: int, *, goes_on: bool) -> None:
+        """Count what lacks by the rhythm, where the numbers do not say it, beyond those already ``counted``.
 
         ``goes_on``: they say that nothing does; a late picture before is then the first at a slower rate.
         """
         stream, report, ratio = self._stream, self._report, distance / max(1, self.rhythm.middle)
+        if ratio > LATE:
+            ratio -= counted
         if ratio > LATE and goes_on:
             if stream.late and not stream.since:
                 report.lost -= stream.late
@@ -147,11 +157,11 @@ class Continuity:
             if length > self.rhythm.limit:
                 self.uncovered.append([start + self.rhythm.middle, start + length])
         self._early.clear()
-        for distance, goes_on, opening in self._stream.first:
+        for distance, counted, goes_on, opening in self._stream.first:
             if distance > self.rhythm.limit:
                 self._report.holes += 1
             elif not opening:
-                self._by_time(distance, goes_on=goes_on)
+                self._by_time(distance, counted, goes_on=goes_on)
         self._stream.first.clear()
 
     def _end_stream(self) -> None:
@@ -161,9 +171,11 @@ class Continuity:
         slower = self.rhythm.middle / stream.declared if stream.declared else 0.0
         numbers.finish(slower)
         report.lost += numbers.lost
+        report.holes += max(stream.numbered, numbers.places)
         if 2 * numbers.lost > numbers.known:
-            # Thinned out: where no number says it, as many lack as elsewhere.
-            report.lost += round((stream.pictures - numbers.known) * numbers.lost / max(1, numbers.known))
+            # Thinned out: where no number says it, as many lack in the same time as elsewhere.
+            rate = (stream.counts[True] + numbers.lost) / max(1, stream.spent[True])
+            report.lost += max(0, round(stream.spent[False] * rate) - stream.counts[False])
         if stream.pictures >= FEW and stream.keys == stream.pictures and numbers.leans:
             report.lost += stream.pictures * max(0, round(slower) - 1)
             report.keys_only |= not slower
@@ -178,4 +190,8 @@ class _Stream:
         self.pictures = self.keys = 0
         self.late = self.since = 0  # pictures that lack by time since the last late one, and how long ago that was
         self.early = 0.0  # by how much the pictures since came early, in pictures
-        self.first: list[tuple[int, bool, bool]] = []  # distances before the rhythm was settled
+        # Pictures that came in time and the distances before them, by whether their numbers go on.
+        self.counts, self.spent = {False: 0, True: 0}, {False: 0, True: 0}
+        self.numbered = 0  # places at which the next picture's number says that some lack
+        # Distances before the rhythm was settled, how many of those that lack are counted, and what else is known.
+        self.first: list[tuple[int, int, bool, bool]] = []

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import pytest
 from footage_formats import FPS, Shot, shoot
+from thinned import layered, leaned_on_by_none, thinned
 from vault_bench import Bench, Given, span
 
 from services.runtime.boxes import boxes
@@ -48,10 +49,10 @@ def written(
 
 
 async def sealed(
-    bench: Bench, body: bytes, seconds: float = SECONDS, container: str = "fmp4", **changes: Any
+    bench: Bench, body: bytes, seconds: float = SECONDS, container: str = "fmp4", edge: float = 0, **changes: Any
 ) -> Sealed:
     given = Given("film", "cam1", span(0, seconds), body, container=container)
-    return await bench.seal(span(0, seconds), [given], **changes)
+    return await bench.seal(span(edge, seconds - edge), [given], **changes)
 
 
 async def lossy(bench: Bench, keep: Keep, video: str = "h264", **changes: Any) -> Sealed:
@@ -122,6 +123,41 @@ async def test_short_losses_add_up(bench: Bench, video: str) -> None:
 
 
 @pytest.mark.requirement("R32")
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize(
+    ("left_out", "lost"),
+    [
+        (lambda every: every, 71),
+        (lambda every: [number for number in every if number < 100], 36),
+        (lambda every: every[len(every) // 2 :][:1], 1),
+    ],
+    ids=["every one", "in half", "one"],
+)
+async def test_b_pictures_that_lack_are_counted(
+    bench: Bench, video: str, left_out: Callable[[list[int]], list[int]], lost: int
+) -> None:
+    # No other picture leans on them, and frame_num of H.264 does not count them.
+    shot = shoot(video, seconds=SECONDS, reorder=1)
+    gone = left_out(leaned_on_by_none(shot))
+    found = await sealed(bench, thinned(shot, "fmp4", lambda number: number not in gone).body, edge=1)
+    assert found.outcome == "partial"
+    assert found.coverage.pictures is not None
+    assert found.coverage.pictures.lost == pytest.approx(lost, abs=1 if lost > 1 else 0)
+    assert found.coverage.pictures.holes == pytest.approx(lost, abs=8 if lost > 1 else 0)
+
+
+@pytest.mark.requirement("R32")
+async def test_pictures_of_an_upper_layer_that_lack_are_told_by_time(bench: Bench) -> None:
+    shot = layered(shoot("h264", seconds=SECONDS))
+    every = leaned_on_by_none(shot)
+    gone = every[5:60:3]
+    found = await sealed(bench, thinned(shot, "fmp4", lambda number: number not in gone).body)
+    assert found.outcome == "partial"
+    assert found.coverage.pictures is not None
+    assert found.coverage.pictures.lost == len(gone)
+
+
+@pytest.mark.requirement("R32")
 @pytest.mark.parametrize(("least", "outcome"), [(0.999, "partial"), (0.99, "complete")])
 async def test_how_much_may_lack_is_a_setting(bench: Bench, least: float, outcome: str) -> None:
     found = await lossy(bench, lambda number: number != 105, "h264", least_share=least)
@@ -131,9 +167,19 @@ async def test_how_much_may_lack_is_a_setting(bench: Bench, least: float, outcom
     assert found.coverage.pictures.least_share == least
 
 
-@pytest.mark.parametrize("video", ["h264", "hevc", "mjpeg"])
+SHOTS = {
+    "h264": lambda: shoot("h264", seconds=SECONDS),
+    "hevc": lambda: shoot("hevc", seconds=SECONDS),
+    "mjpeg": lambda: shoot("mjpeg", seconds=SECONDS),
+    "h264 with B": lambda: shoot("h264", seconds=SECONDS, reorder=2, open_group=True),
+    "hevc with B": lambda: shoot("hevc", seconds=SECONDS, reorder=2, open_group=True),
+    "h264 in layers": lambda: layered(shoot("h264", seconds=SECONDS)),
+}
+
+
+@pytest.mark.parametrize("kind", SHOTS)
 @pytest.mark.parametrize("rate", ["steady", "jitter", "late", "slow", "switching", "idle"])
-async def test_pictures_that_all_came_are_complete_whatever_their_times(bench: Bench, video: str, rate: str) -> None:
+async def test_pictures_that_all_came_are_complete_whatever_their_times(bench: Bench, kind: str, rate: str) -> None:
     chance = random.Random(7)  # noqa: S311 - no secret
     times = [number / FPS for number in range(SECONDS * FPS)]
     match rate:
@@ -143,15 +189,16 @@ async def test_pictures_that_all_came_are_complete_whatever_their_times(bench: B
             times = [time + (0.07 if number % 10 == 5 else 0) for number, time in enumerate(times)]
         case "slow":
             times = [time * 5 for time in times]
-        case "switching" if video != "mjpeg":  # half as many at night
+        case "switching" if kind != "mjpeg":  # half as many at night
             times = [time if time < 10 else 10 + (time - 10) * 2 for time in times]
         case "idle":  # few while nothing moves
             at = 0.0
             for number in range(len(times)):
                 at += chance.choice([0.04, 0.1, 0.25, 0.5, 0.9])
                 times[number] = at
-    body = written(shoot(video, seconds=SECONDS), lambda _: True, times.__getitem__)
-    found = await sealed(bench, body, times[-2])
+    film = thinned(SHOTS[kind](), "fmp4", lambda _: True, times.__getitem__)
+    edge = 1.5 if kind.endswith("B") else 0  # the first pictures are shown later than they are decoded
+    found = await sealed(bench, film.body, times[-2], edge=edge)
     assert found.coverage.pictures is not None
     assert (found.outcome, found.coverage.pictures.lost) == ("complete", 0)
 
