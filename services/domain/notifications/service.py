@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from services.database.base import new_id
 from services.database.case_search import asks_for_camera
@@ -106,7 +106,7 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
 
     Searched are texts and numbers, and title, camera and place of the cases that the person may see.
     """
-    also = Notice.code.in_(texts.find_codes(listing.text))
+    also: ColumnElement[bool] = Notice.code.in_(texts.find_codes(listing.text))
     if listing.text.strip():
         words = listing.mentioned(Application.title, also=asks_for_camera(listing))
         also = or_(also, and_(words, visibility.is_visible(uow, single=True)))

@@ -342,8 +342,11 @@ def test_whoever_owns_a_hold_no_longer_is_told_of_it_no_more(desk: ReviewDesk) -
     owned = desk.all(Notice, code="hold-owned")
     assert {one.person_id: one.done_at is None for one in owned} == {"reviewer": False, "reviewer2": True}
 
-    lift = (service.lift, desk.the(Hold), Decision(decided_by="counsel"), "不再需要")
-    desk.run(lambda uow: lift[0](uow, uow.session.merge(lift[1]), *lift[2:]))
+    def lift(uow: UnitOfWork) -> None:
+        decision = Decision(decided_by="counsel", signature={})
+        service.lift(uow, uow.session.get_one(Hold, hold_id), decision, "不再需要")
+
+    desk.run(lift)
     assert all(one.done_at for one in desk.all(Notice, code="hold-owned"))
 
 

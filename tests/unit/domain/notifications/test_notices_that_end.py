@@ -491,6 +491,7 @@ def unnoticed(uow: UnitOfWork, application_id: str) -> None:
             service.notify(uow, "reviewer", code, application_id=None, subject_id=subject)
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R30")
 def test_what_an_earlier_version_left_open_ends_with_the_first_look_at_the_register(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
@@ -511,6 +512,7 @@ def test_what_an_earlier_version_left_open_ends_with_the_first_look_at_the_regis
     desk.close()
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R30")
 def test_the_look_at_the_register_ends_nothing_whose_work_goes_on(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
