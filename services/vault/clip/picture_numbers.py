@@ -198,9 +198,12 @@ def _hevc(sps: _Bits, pps: _Bits) -> Numbering:
 
 
 class _ShownOrder:
-    """Counts what lacks among numbers that rise by ``unit`` from picture to picture in the order of showing."""
+    """Counts what lacks among numbers that rise by ``unit`` from picture to picture in the order of showing.
 
-    def __init__(self, unit: int) -> None:
+    ``reorders``: the parameter sets say that some pictures are shown before others that came before them.
+    """
+
+    def __init__(self, unit: int, *, reorders: bool) -> None:
         self.lost = 0  # by the step in which the numbers rise
         self.places = 0  # at which as many lack
         self.step = 1  # in units, where it is more than one
@@ -208,7 +211,7 @@ class _ShownOrder:
         self.intervals = 0  # in which they do
         self.one_apart = False  # whether numbers were seen that rise by one unit
         self.reordered = False  # whether a picture was seen that is shown before one that came before it
-        self._unit = unit
+        self._unit, self._reorders = unit, reorders
         self._open: list[int] = []  # since the last new beginning, as they came
         self._highest = self._previous = 0  # of them, and before that one came
         self._deepest = 0  # how far below the highest one came
@@ -222,11 +225,11 @@ class _ShownOrder:
     def begin(self, number: int) -> int:
         """A picture begins anew; returns how many that lack, and are counted, may belong right before it."""
         behind = {one for one in self._open if one > self._previous}
-        tail = max(0, (self._highest - self._previous) // self._unit - len(behind)) if self.reordered and behind else 0
+        tail = (self._highest - self._previous) // self._unit - len(behind) if self._reorders and behind else 0
         self._close(ended=True)
         self._open, self._floor = [number], None
         self._highest = self._previous = number
-        return tail
+        return max(0, tail)
 
     def add(self, number: int) -> None:
         """The number of the next picture; where it came already, the key frame that began anew before it lacks."""
@@ -282,14 +285,11 @@ class _ShownOrder:
                 self.one_apart = True
         self._open = rest
 
-    def finish(self, times_slower: float, *, reorders: bool) -> bool:
-        """Settle what the step means; whether it is as many times one unit as pictures are slower than they say.
-
-        ``reorders``: the parameter sets say that some pictures are shown before others.
-        """
+    def finish(self, times_slower: float) -> bool:
+        """Settle what the step means; whether it is as many times one unit as pictures are slower than they say."""
         self.jump()
         slower = self.step > 1 and abs(times_slower - self.step) < self.step / 4
-        if slower or self.one_apart or (reorders and not self.reordered and not times_slower):
+        if slower or self.one_apart or (self._reorders and not self.reordered and not times_slower):
             self.lost += self.between
             self.places += self.intervals
         return slower and not self.one_apart
@@ -306,7 +306,7 @@ class PictureCounter:
         self._numbering = numbering
         self._before: int | None = None
         self._leaned_on = 0  # the order of the last picture that others lean on
-        self._shown = _ShownOrder(_unit(numbering))
+        self._shown = _ShownOrder(_unit(numbering), reorders=numbering is not None and numbering.reorders)
         self._in_a_row: int | None = None  # H.264: pictures since the last one that none leans on
         self._fewest: int | None = None  # of these
 
@@ -414,7 +414,7 @@ class PictureCounter:
         numbering, shown = self._numbering, self._shown
         if numbering is None:
             return
-        slower = shown.finish(times_slower, reorders=numbering.reorders)
+        slower = shown.finish(times_slower)
         # Where each picture of H.264 leans on the one before, frame_num is the proof: the order may follow a clock,
         # which goes on while a camera leaves pictures out.
         if numbering.hevc or numbering.reorders or shown.reordered or self._in_a_row is not None or slower:
