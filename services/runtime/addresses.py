@@ -67,7 +67,10 @@ async def system_resolver(host: str, port: int) -> list[str]:
 
 
 class Guard:
-    """Parse and check addresses. ``networks`` are always allowed; refusals name ``field``."""
+    """Parse and check addresses. ``networks`` are always allowed; refusals name ``field``.
+
+    ``secret``: what is sent holds one, so plain HTTP leads to ``networks`` alone.
+    """
 
     def __init__(
         self,
@@ -75,9 +78,11 @@ class Guard:
         schemes: Iterable[str] = ("https",),
         *,
         field: str | None = None,
+        secret: bool = False,
         resolver: Resolve = system_resolver,
     ) -> None:
         self.networks = tuple(networks)
+        self._secret = secret
         self._schemes = tuple(schemes)
         self._field = field
         self._resolver = resolver
@@ -103,7 +108,7 @@ class Guard:
             self._refuse("malformed", Message("The address has no host name: enter one."))
         literal = self._literal(host)
         if literal is not None:
-            self._permit(literal)
+            self._permit(literal, parts.scheme)
         port = DEFAULT_PORTS[parts.scheme] if port is None else port
         if port not in FREE_PORTS and port not in DEFAULT_PORTS.values():
             self._refuse(
@@ -119,7 +124,7 @@ class Guard:
         """Return the addresses to connect to, all checked; AddressRefused, also for unknown names."""
         literal = self._literal(target.host)
         if literal is not None:
-            return [str(self._permit(literal))]
+            return [str(self._permit(literal, target.scheme))]
         try:
             addresses = await self._resolver(target.host, target.port)
         except (OSError, UnicodeError):
@@ -130,7 +135,7 @@ class Guard:
                 Message("Host {host} not found: check the address and DNS.", host=target.host),
             )
         for address in addresses:
-            self._permit(ipaddress.ip_address(address.partition("%")[0]))
+            self._permit(ipaddress.ip_address(address.partition("%")[0]), target.scheme)
         return addresses
 
     async def check(self, text: str) -> Target:
@@ -153,7 +158,7 @@ class Guard:
             )
         return None
 
-    def _permit(self, address: Address) -> Address:
+    def _permit(self, address: Address, scheme: str) -> Address:
         inner = _unwrapped(address)
         if any(inner in network or address in network for network in self.networks):
             return address
@@ -163,6 +168,15 @@ class Guard:
                 Message(
                     "{address} is a local, link-local or cloud-internal address and is not allowed; if it is "
                     "intended, add its network to FOOTAGE_DESK_ALLOWED_NETWORKS.",
+                    address=str(address),
+                ),
+            )
+        if self._secret and scheme == "http":
+            self._refuse(
+                "clear",
+                Message(
+                    "A secret is not sent to {address} by http://, where others can read it: use https://, or add its "
+                    "network to FOOTAGE_DESK_ALLOWED_NETWORKS.",
                     address=str(address),
                 ),
             )

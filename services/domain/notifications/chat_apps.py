@@ -251,8 +251,7 @@ def _list_unknown(uow: UnitOfWork, app: ChatApp) -> list[UnknownPerson]:
 def _check(new: NewApp) -> str:
     """Return the address of an app's service; Refused with what is wrong."""
     networks = parse_networks(new.networks)
-    guard = Guard(networks, ("https", "http") if networks else ("https",), field="address")
-    # a secret never travels in the clear, but on a network that is listed
+    guard = Guard(networks, ("https", "http") if networks else ("https",), field="address", secret=True)
     address = guard.read((new.address or ADDRESSES[new.kind]).strip().rstrip("/")).url.rstrip("/")
     parts = urlsplit(address)
     if parts.path or parts.query or parts.fragment:

@@ -94,7 +94,9 @@ def add(uow: UnitOfWork, new: NewRobot) -> RobotRow:
     networks = parse_networks(new.networks)
     # Without its token nobody can send to a group, so it never travels in the clear, but on a network that is listed.
     address = (
-        Guard(networks, ("https", "http") if networks else ("https",), field="webhook").read(new.address.strip()).url
+        Guard(networks, ("https", "http") if networks else ("https",), field="webhook", secret=True)
+        .read(new.address.strip())
+        .url
     )
     shown = _check_form(new.kind, address, new.secret)
     if any(robot.kind == new.kind and _has_address(uow, robot, address) for robot in in_use):

@@ -186,3 +186,18 @@ async def test_the_client_follows_nothing_and_takes_no_proxy(monkeypatch: pytest
         assert not client.follow_redirects
         with pytest.raises(AddressRefused):
             await client.get("https://127.0.0.1/")
+
+
+async def test_a_secret_goes_by_plain_http_to_listed_networks_alone() -> None:
+    async def resolver(_host: str, _port: int) -> list[str]:
+        return ["10.1.2.3"]
+
+    listed = Guard(parse_networks("10.0.0.0/8"), ("https", "http"), secret=True, resolver=resolver)
+    other = Guard(parse_networks("192.168.0.0/16"), ("https", "http"), secret=True, resolver=resolver)
+
+    await listed.check("http://group.inside/send")
+    await other.check("https://group.inside/send")
+    for address in ("http://10.1.2.3/send", "http://group.inside/send"):
+        with pytest.raises(AddressRefused) as refused:
+            await other.check(address)
+        assert refused.value.code == "address-clear"

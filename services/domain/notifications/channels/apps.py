@@ -78,7 +78,7 @@ class Apps:
         self._settings = settings
         self._database = database
         networks = parse_networks(settings.allowed_networks)
-        self._guard = Guard(networks, ("https", "http") if networks else ("https",), field="address")
+        self._guard = Guard(networks, ("https", "http") if networks else ("https",), field="address", secret=True)
 
     async def send(self, app: OpenApp, notice: OutgoingNotice) -> None:
         """Send a notice to its person; raises Undelivered."""

@@ -52,7 +52,7 @@ class Robots:
 
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
         self._settings = settings
-        self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="address")
+        self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="address", secret=True)
         self._now = now  # the service compares it with its own clock, so it is the real time, also in a demo
 
     async def send(self, robot: Robot, notice: OutgoingNotice) -> None:

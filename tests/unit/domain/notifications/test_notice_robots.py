@@ -305,6 +305,7 @@ def test_address_and_secret_are_nowhere_in_clear(desk: ReviewDesk, tmp_path: Pat
         ({"address": "https://127.0.0.1/robot/send?access_token=x", "networks": None}, "address-inside"),
         ({"address": "http://oapi.dingtalk.com/robot/send?access_token=x", "networks": None}, "address-scheme"),
         ({"address": "https://169.254.169.254/robot/send?access_token=x", "networks": None}, "address-inside"),
+        ({"address": "http://10.0.0.1/robot/send?access_token=x"}, "address-clear"),  # 127.0.0.0/8 alone is listed
         ({"secret": None}, "robot-secret"),
     ],
 )
