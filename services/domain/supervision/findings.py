@@ -62,9 +62,10 @@ def close_finding(uow: UnitOfWork, order: WorkOrder) -> None:
         _record(uow, "finding-closed", finding, work_order=order.number)
 
 
-def is_of_finding(order: WorkOrder) -> bool:
-    """Return whether a corrective action is the one of a finding, which only its end puts right."""
-    return order.opened_by is None and order.subject_kind == "finding"
+def is_of_finding(uow: UnitOfWork, order: WorkOrder) -> bool:
+    """Return whether a corrective action is the one of a finding, which nothing else puts right."""
+    finding = select(InspectionFinding.id).where(InspectionFinding.work_order_id == order.id)
+    return uow.session.scalar(finding.limit(1)) is not None
 
 
 def open_without_group(uow: UnitOfWork, period_name: str, because: str) -> WorkOrder:

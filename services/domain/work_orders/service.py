@@ -47,7 +47,7 @@ WhenDone = Callable[[UnitOfWork, WorkOrder], object]
 OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
 Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
 Requirement = Callable[[UnitOfWork, WorkOrder], Text | None]
-UntilDone = Callable[[WorkOrder], bool]
+UntilDone = Callable[[UnitOfWork, WorkOrder], bool]
 Signed = Callable[[UnitOfWork, WorkOrder], Any]
 Witnesses = Callable[[UnitOfWork, WorkOrder], Collection[str]]
 
@@ -347,7 +347,7 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
         )
     if order.closed_at is not None:
         raise _closed(order)
-    if not by_system and ends_when_done(order):
+    if not by_system and ends_when_done(uow, order):
         raise Refused("until-done", "This work order cannot be cancelled: it ends when it is done and verified.")
     if not because.strip():
         raise Refused("missing", "Enter why it is cancelled.", status=422, field="because")
@@ -367,10 +367,10 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
     return order
 
 
-def ends_when_done(order: WorkOrder) -> bool:
+def ends_when_done(uow: UnitOfWork, order: WorkOrder) -> bool:
     """Return whether nobody cancels it by hand."""
     asked = UNTIL_DONE.get(order.kind)
-    return asked is not None and asked(order)
+    return asked is not None and asked(uow, order)
 
 
 def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
