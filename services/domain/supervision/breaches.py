@@ -7,7 +7,7 @@ problem    a problem report named it
 footage    footage lacks, or cannot be read
 event      the audit trail has a refused job, a notice that did not arrive, a preservation that failed, a late review,
            a stored object that is not what was sealed
-inspection the supervision group has answered a question with no: what the question stood for when the report was written
+inspection the supervision group has answered a question with no; it broke what the question stood for at that time
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -31,7 +31,8 @@ OFFICES = {"approval": "security", "retrieval": "storage"}
 def open_corrections(uow: UnitOfWork, inspection_id: str) -> int:
     """Open a work order for each finding, and record a violation of each severe one, once; how many findings.
 
-    Raises NotPermitted before the group has answered the report.
+    What earlier inspections found gets another one where its own was cancelled, as releases before this one let people
+    do: nothing else puts it right. Raises NotPermitted before the group has answered the report.
     """
     act = "open the corrective actions"
     inspection = service.lock(uow, inspection_id, act)
@@ -41,6 +42,15 @@ def open_corrections(uow: UnitOfWork, inspection_id: str) -> int:
     for finding in rows:
         if finding.work_order_id is None:
             _correct(uow, inspection, finding)
+    cancelled = (
+        select(InspectionFinding, GroupInspection)
+        .join(GroupInspection, GroupInspection.id == InspectionFinding.inspection_id)
+        .join(WorkOrder, WorkOrder.id == InspectionFinding.work_order_id)
+        .where(InspectionFinding.closed_at.is_(None), WorkOrder.closed_as == work_orders.CANCELLED)
+        .order_by(GroupInspection.opened_at, InspectionFinding.position)
+    )
+    for finding, of in uow.session.execute(cancelled).all():
+        _correct(uow, of, finding)
     return len(rows)
 
 
@@ -50,6 +60,12 @@ def close_finding(uow: UnitOfWork, order: WorkOrder) -> None:
     if finding is not None and finding.closed_at is None:
         finding.closed_at = uow.now
         _record(uow, "finding-closed", finding, work_order=order.number)
+
+
+def is_of_finding(uow: UnitOfWork, order: WorkOrder) -> bool:
+    """Return whether a corrective action is the one of a finding, which nothing else puts right."""
+    finding = select(InspectionFinding.id).where(InspectionFinding.work_order_id == order.id)
+    return uow.session.scalar(finding.limit(1)) is not None
 
 
 def open_without_group(uow: UnitOfWork, period_name: str, because: str) -> WorkOrder:
@@ -80,7 +96,7 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
         uow,
         CORRECTIVE,
         Subject("finding", finding.id, f"{label} · {row.number}"),
-        key=f"finding:{finding.id}",
+        key=f"finding:{finding.id}" + (f":{finding.work_order_id}" if finding.work_order_id else ""),
         doer=_who_corrects(finding, application),
         facts={
             "finding": finding.text,

@@ -241,7 +241,14 @@ def _tally(cases: Sequence[InspectedCase]) -> list[dict[str, Any]]:
             counted[one["question"]][one["answer"]] += 1
             counted[one["question"]]["overruled"] += one["overruled"]
     return [
-        {"stage": stage, "code": code, "zh": question.zh, "en": question.en, "requirements": list(question.requirements), **counted[code]}
+        {
+            "stage": stage,
+            "code": code,
+            "zh": question.zh,
+            "en": question.en,
+            "requirements": list(question.requirements),
+            **counted[code],
+        }
         for code, (stage, question) in checklists.load().questions().items()
     ]
 

@@ -18,6 +18,7 @@ def register() -> None:
     """Register what is asked of supervision; again is no error."""
     subjects.register(service.SUBJECT, service.is_over)
     work_orders.WHEN_DONE[findings.CORRECTIVE] = findings.close_finding
+    work_orders.UNTIL_DONE[findings.CORRECTIVE] = findings.is_of_finding
     schedules.SUBJECTS["group"] = list_ending
 
 

@@ -61,7 +61,7 @@ def register() -> None:
     service.SIGNED[KIND] = list_signed
     service.WITNESSES[KIND] = list_named_witnesses
     service.WHEN_DONE[KIND] = follow_confirmation
-    service.UNTIL_DONE.add(KIND)
+    service.UNTIL_DONE[KIND] = lambda _uow, _order: True
 
 
 def ask(uow: UnitOfWork, hand_over: HandOver, downloads: Sequence[Download]) -> WorkOrder:

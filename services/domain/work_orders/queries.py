@@ -218,7 +218,7 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
         may_verify=waits and service.refusal_to_verify(uow, order, present) is None,
         may_cancel=order.closed_at is None
         and policy.cancels(directory, doer, me, parts)
-        and order.kind not in service.UNTIL_DONE,
+        and not service.ends_when_done(uow, order),
         who_can_verify=[names[person] for person in verifying if person in names],
     )
 

@@ -47,6 +47,7 @@ WhenDone = Callable[[UnitOfWork, WorkOrder], object]
 OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
 Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
 Requirement = Callable[[UnitOfWork, WorkOrder], Text | None]
+UntilDone = Callable[[UnitOfWork, WorkOrder], bool]
 Signed = Callable[[UnitOfWork, WorkOrder], Any]
 Witnesses = Callable[[UnitOfWork, WorkOrder], Collection[str]]
 
@@ -59,9 +60,8 @@ REQUIREMENTS: dict[str, Requirement] = {}
 SIGNED: dict[str, Signed] = {}
 """By kind: what its doer signs besides the answers to the checklist."""
 
-UNTIL_DONE: set[str] = set()
-"""Kinds that nobody cancels by hand: they end when they are done."""
-
+UNTIL_DONE: dict[str, UntilDone] = {}
+"""By kind: whether nobody cancels it by hand, since it ends when it is done."""
 
 WHEN_SIGNED: dict[str, OfAttempt] = {}
 """By kind: what follows in the act in which the doer signs."""
@@ -347,7 +347,7 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
         )
     if order.closed_at is not None:
         raise _closed(order)
-    if not by_system and order.kind in UNTIL_DONE:
+    if not by_system and ends_when_done(uow, order):
         raise Refused("until-done", "This work order cannot be cancelled: it ends when it is done and verified.")
     if not because.strip():
         raise Refused("missing", "Enter why it is cancelled.", status=422, field="because")
@@ -365,6 +365,12 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
     )
     tell_doers(uow, order, "work-order-cancelled")
     return order
+
+
+def ends_when_done(uow: UnitOfWork, order: WorkOrder) -> bool:
+    """Return whether nobody cancels it by hand."""
+    asked = UNTIL_DONE.get(order.kind)
+    return asked is not None and asked(uow, order)
 
 
 def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:

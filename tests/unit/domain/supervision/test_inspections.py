@@ -56,6 +56,7 @@ from services.domain.supervision import (
     warnings,
 )
 from services.domain.supervision.case_reviews import Given
+from services.domain.work_orders import queries as order_queries
 from services.domain.work_orders import service as orders_of
 from services.domain.work_orders import tasks as order_tasks
 from services.domain.work_orders.service import Answered, Done, Verdict
@@ -487,12 +488,12 @@ def test_whose_turn_it_was_is_told_that_another_member_has_inspected_the_case(su
     assert (notice.person_id, notice.subject_id, notice.done_at) == ("of-legal", other_one.id, None)
 
 
-def _decided(uow: UnitOfWork, case: str, person: str) -> None:
+def _decided(uow: UnitOfWork, case: str, person: str, stage: str = "security", job_key: int = 700) -> None:
     review = Review(
         application_id=case,
-        stage="security",
+        stage=stage,
         round=0,
-        job_key=700,
+        job_key=job_key,
         process_instance_key=1,
         opened_at=FEBRUARY,
         due_at=FEBRUARY,
@@ -504,7 +505,7 @@ def _decided(uow: UnitOfWork, case: str, person: str) -> None:
         Decision(
             review_id=review.id,
             application_id=case,
-            stage="security",
+            stage=stage,
             round=0,
             outcome="rejected",
             decided_by=person,
@@ -639,6 +640,38 @@ def test_the_numbers_of_a_report_equal_those_that_sql_counts(supervised: Supervi
         assert numbers[name] == desk.run(scalar, statement), name
     assert numbers["closedAs"] == {"withdrawn": ORDINARY}
     assert numbers["violations"] == {"breach": 2}
+
+
+@pytest.mark.requirement("R64")
+def test_the_corrective_action_of_a_finding_ends_when_it_is_done_and_not_before(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    found: list[InspectedCase] = []
+
+    def answer(row: InspectedCase) -> dict[str, Given]:
+        found.append(row)
+        return {"retrieval_5": Given("no", "第二份副本没有标签。")} if row is found[0] else {}
+
+    inspection_id = supervised.reported(answer)
+    supervised.signed(inspection_id)
+    desk.run(findings.open_corrections, inspection_id)
+    first = str(desk.the(InspectionFinding).work_order_id)
+
+    assert refused(desk.run, orders_of.cancel, first, "开错了", by="supervisor") == "until-done"
+    assert not desk.run(order_queries.get, first, by="supervisor").may_cancel
+    assert desk.the(WorkOrder, id=first).closed_at is None
+
+    # an earlier release let people cancel it: it is asked again, and what is done then closes the finding
+    desk.run(lambda uow: orders_of.cancel(uow, first, "开错了", by_system=True))
+    for _ in range(2):
+        desk.run(findings.open_corrections, inspection_id)
+    second = desk.the(WorkOrder, kind="corrective-action", closed_at=None)
+    assert desk.the(InspectionFinding).work_order_id == second.id != first
+    assert second.facts["facts"] == desk.the(WorkOrder, id=first).facts["facts"]
+    desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, second.id)))
+    assert desk.the(InspectionFinding).closed_at is not None
+    desk.run(findings.open_corrections, inspection_id)
+    assert len(desk.all(WorkOrder, kind="corrective-action")) == 2
 
 
 @pytest.mark.both_databases
