@@ -3,19 +3,19 @@
 Done once, when the report is signed, or one of the group has refused to: what was found is put right all the same.
 """
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.inspections import GroupInspection, InspectedCase, InspectionFinding
+from services.database.tables.reviews import Decision
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.directory import LEADERS
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import violations
+from services.domain.custody import heads, suspensions, violations
+from services.domain.stages.catalogue import STAGES
 from services.domain.supervision import checklists, reports, service
 from services.domain.work_orders import service as work_orders
 from services.domain.work_orders.roles import Role
@@ -124,13 +124,13 @@ def _who_corrects(finding: InspectionFinding, application: Application) -> Role:
 def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding, application: Application) -> None:
     """Record the violation; of a case without a loan it suspends nothing. Several of one loan are one violation."""
     facts = {"found": finding.text, "report": inspection.number, "finding": finding.position, "stage": finding.stage}
-    accused = _list_accused(uow, finding, application)
     loan = uow.session.scalar(
         select(HandOver)
         .where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
         .order_by(HandOver.issue.desc())
         .limit(1)
     )
+    accused = _list_accused(uow, finding, application, loan)
     if loan is not None:
         violation = violations.open_once(uow, loan, FINDING, facts, accused=accused)
     else:
@@ -139,20 +139,62 @@ def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFin
     _record(uow, "finding-severe", finding, violation=violation.id)
 
 
-def _list_accused(uow: UnitOfWork, finding: InspectionFinding, application: Application) -> list[str] | None:
-    """List who answers for it, an office's leaders or the drafter, nobody whom it concerns (T8); None: custodian."""
-    directory = access_queries.load_directory(uow)
+def _list_accused(
+    uow: UnitOfWork, finding: InspectionFinding, application: Application, loan: HandOver | None
+) -> list[str] | None:
+    """List who answers for it, nobody whom it concerns (T8); None: the custodian who had the copies last.
+
+    For an office these are who decided for it in the case, and its leaders where nobody did; for the use of the copies
+    all who held them: who of them it was is for the hearing to find.
+    """
     office = OFFICES.get(finding.stage)
     if office is not None:
-        people: Sequence[str] = directory.holders_in(office, "head") or directory.holders_in(office, *LEADERS)
-    elif finding.stage == "application":
+        people = _list_deciders(uow, finding.stage, office, application) or _list_leaders(uow, office)
+    elif loan is None or finding.stage == "application":
         people = [application.drafter_id]
+    elif finding.stage == "use":
+        people = _list_custodians(uow, application, loan)
     else:
-        loan = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
-        if uow.session.scalar(loan.limit(1)) is not None:
-            return None
-        people = [application.drafter_id]
+        return None
     return [person for person in people if person not in application.subject_ids]
+
+
+def _list_deciders(uow: UnitOfWork, phase: str, office: str, application: Application) -> list[str]:
+    """List who decided the application last in each stage of a phase that is the office's, the earliest first."""
+    query = (
+        select(Decision)
+        .where(Decision.application_id == application.id, Decision.matter_id.is_(None))
+        .order_by(Decision.decided_at, Decision.id)
+    )
+    by_stage = {one.stage: one.decided_by for one in uow.session.scalars(query) if _is_of(one.stage, phase, office)}
+    return list(dict.fromkeys(by_stage.values()))
+
+
+def _is_of(code: str, phase: str, office: str) -> bool:
+    stage = STAGES.get(code)
+    if stage is None or stage.phase != phase:
+        return False
+    signed_off = office == "security" and stage.candidates == "sign-off"
+    return signed_off or any(group.departments == office for group in stage.groups)
+
+
+def _list_leaders(uow: UnitOfWork, office: str) -> list[str]:
+    directory = access_queries.load_directory(uow)
+    return directory.holders_in(office, "head") or directory.holders_in(office, *LEADERS)
+
+
+def _list_custodians(uow: UnitOfWork, application: Application, loan: HandOver) -> list[str]:
+    """List who held copies of the case, by the custody log; the heads of the department for those who have left."""
+    query = (
+        select(CustodyEntry.person_id)
+        .join(HandOver, HandOver.id == CustodyEntry.hand_over_id)
+        .where(HandOver.application_id == application.id, CustodyEntry.event == "received")
+        .order_by(CustodyEntry.at, CustodyEntry.seq)
+    )
+    held = dict.fromkeys([*filter(None, uow.session.scalars(query)), loan.custodian_id])
+    left = {person for person in held if suspensions.has_left(uow, person)}
+    stand_in = heads.list_of_department(uow, loan) if left else []
+    return list(dict.fromkeys([person for person in held if person not in left or not stand_in] + stand_in))
 
 
 def _record(uow: UnitOfWork, action: str, finding: InspectionFinding, **detail: object) -> None:

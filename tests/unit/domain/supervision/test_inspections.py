@@ -17,6 +17,7 @@ from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Superv
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint
+from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.inspections import (
     GroupInspection,
@@ -37,6 +38,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
+from services.domain.custody import log as custody_log
 from services.domain.holds import queries as holds
 from services.domain.supervision import (
     breaches,
@@ -640,6 +642,46 @@ def test_the_numbers_of_a_report_equal_those_that_sql_counts(supervised: Supervi
         assert numbers[name] == desk.run(scalar, statement), name
     assert numbers["closedAs"] == {"withdrawn": ORDINARY}
     assert numbers["violations"] == {"breach": 2}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R64", "R65")
+def test_a_severe_finding_accuses_who_held_the_copies_and_who_decided(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+    used, decided = (row.application_id for row in supervised.cases(inspection_id)[:2])
+
+    def lay_out(uow: UnitOfWork) -> None:
+        spans = {"offered_at": FEBRUARY, "take_up_until": FEBRUARY, "accepted_at": FEBRUARY, "returned_at": FEBRUARY}
+        loan = HandOver(application_id=used, custodian_id="deputy", use_days=5, **spans)
+        uow.session.add(loan)
+        uow.session.flush()
+        for person in ("keeper", "deputy"):  # who has it now had it from the other
+            custody_log.append(uow, loan, "received", person_id=person)
+        for job_key, (stage, person) in enumerate(
+            {
+                "preliminary": "head",
+                "security": "reviewer",
+                "security-signature": "security-deputy",
+                "management": "manager",
+                "storage-release": "operator",
+            }.items()
+        ):
+            _decided(uow, decided, person, stage, 700 + job_key)
+
+    desk.run(lay_out)
+    in_order = {code.replace("-", "_"): Given("yes", "核对无误") for code in checklists.load().questions()}
+    for row in supervised.asked(inspection_id):
+        wrong = {used: "use_6", decided: "approval_2"}.get(row.application_id)
+        supervised.inspect(row, **(in_order | ({wrong: Given("no", "不符合要求。")} if wrong else {})))
+    desk.run(reports.write, inspection_id)
+    desk.run(signing.open_review, inspection_id, job_key=900)
+    supervised.signed(inspection_id)
+    desk.run(findings.open_corrections, inspection_id)
+
+    accused = {row.application_id: set(row.accused) for row in desk.all(Violation, kind="finding")}
+    assert accused == {used: {"keeper", "deputy"}, decided: {"reviewer", "security-deputy"}}
 
 
 @pytest.mark.requirement("R64")
