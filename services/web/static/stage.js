@@ -223,8 +223,10 @@ window.footageStage = ({ told, stage, video, say, closed: onClosed = () => {}, t
       else if (/codec|Codec/.test(error.details)) close(told.codecs.includes("hevc") ? told.hevc : told.unplayable);
       else if (error.fatal) {
         if (await refused()) return;
-        if (error.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
-        else close(told.away);
+        if (error.type !== Hls.ErrorTypes.MEDIA_ERROR) return close(told.away);
+        const played = !video.paused;
+        hls.recoverMediaError(); // which empties the element, and that stops it
+        if (played) video.play().catch(() => {});
       }
     });
     hls.loadSource(told.playlist);
