@@ -36,6 +36,7 @@ from services.vault.store.upload import Uploaded, upload
 from services.vault.verdict import FootageSource, judge
 
 TOLERANCE_MS = 50  # how inexact recorders' time stamps are; a longer hole is a gap
+FASTEST_CAMERA = 32_000_000 // 8  # bytes a second, by which one knows how much may come of a span
 READ = 1 << 20
 REISSUE = "Report the problem to Security, and have the copy issued again."
 Progress = Callable[[int, float], None]
@@ -251,6 +252,9 @@ async def _seal_clip(
     tolerance: timedelta,
     check: Callable[[], None] = lambda: None,
 ) -> Sealed:
+    if not source.whole:
+        target = replace(target, expected=int(source.asked.duration.total_seconds() * FASTEST_CAMERA))
+
     async def conclude() -> tuple[OutcomeWord, Coverage]:
         await clip.conclude()
         check()

@@ -119,6 +119,7 @@ class FolderStore:
         metadata: Mapping[str, str],
         legal_hold: bool = False,
         content_type: str = OCTETS,
+        expected: int = 0,
     ) -> Stored:
         check_metadata(metadata)
         target = self._object(bucket, key)

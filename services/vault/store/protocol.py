@@ -95,17 +95,25 @@ class Location:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a new object is stored, and what is stored with it."""
+    """Where a new object is stored, and what is stored with it; ``expected`` bytes at most, 0 where none are known."""
 
     store: "Store"
     bucket: str
     key: str
     metadata: Mapping[str, str]
     legal_hold: bool = False
+    expected: int = 0
 
     def put(self, source: "Source") -> Stored:
         """Store all of ``source``. Blocks; raises as `Store.put` does."""
-        return self.store.put(self.bucket, self.key, source, metadata=self.metadata, legal_hold=self.legal_hold)
+        return self.store.put(
+            self.bucket,
+            self.key,
+            source,
+            metadata=self.metadata,
+            legal_hold=self.legal_hold,
+            expected=self.expected,
+        )
 
 
 class Source(Protocol):
@@ -154,8 +162,9 @@ class Store(Protocol):
         metadata: Mapping[str, str],
         legal_hold: bool = False,
         content_type: str = OCTETS,
+        expected: int = 0,
     ) -> Stored:
-        """Store all of ``source``, of any length, in constant memory.
+        """Store all of ``source`` in constant memory; S3 takes more than 127 GiB only where as much is ``expected``.
 
         ``metadata`` is ASCII with lower-case names. Raises StoreConflict when the key is taken. Whatever ``source``
         raises is raised here, and leaves no object and no dangling upload; a store that failed on the way may hold

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -96,7 +96,8 @@ async def replicate(
     def copy() -> Replica:
         chunks = iter(store.get(location.bucket, location.key, version_id=location.version_id))
         name = f"{location.bucket}/{location.key}"
-        stored = target.put(_CheckedSource(chunks, sha256_cipher, name, stopped, partial(progress, False)))
+        known = replace(target, expected=location.size)
+        stored = known.put(_CheckedSource(chunks, sha256_cipher, name, stopped, partial(progress, False)))
         back = target.store.get(target.bucket, target.key, version_id=stored.version_id)
         if _hash(back, stopped, partial(progress, True)) != sha256_cipher:
             target.store.set_legal_hold(target.bucket, target.key, stored.version_id, False)

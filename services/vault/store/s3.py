@@ -83,13 +83,14 @@ class S3Store:
         metadata: Mapping[str, str],
         legal_hold: bool = False,
         content_type: str = OCTETS,
+        expected: int = 0,
     ) -> Stored:
         check_location(bucket, key)
         check_metadata(metadata)
         # minio-py cannot send If-None-Match, so this check and the attempt's own key protect objects.
         if self._versions(bucket, key):
             raise StoreConflict(f"{bucket}/{key} is there already and is never overwritten: store under another key.")
-        act = f"write {bucket}/{key}"
+        act, part = f"write {bucket}/{key}", s3_parts.part_bytes(expected)
 
         def send(file: BinaryIO) -> ObjectWriteResult:
             with answers(self._server, act):
@@ -100,13 +101,13 @@ class S3Store:
                     -1,
                     content_type,
                     metadata={_META + name: value for name, value in metadata.items()},
-                    part_size=s3_parts.PART_BYTES,
+                    part_size=part,
                     num_parallel_uploads=1,
                     legal_hold=legal_hold,
                 )
 
         try:
-            done, size = s3_parts.put(source, send)
+            done, size = s3_parts.put(source, send, part)
         except StoreDown:
             raise  # minio-py has tried to abort the upload; whoever retries sweeps this key first
         except BaseException:

@@ -11,11 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, TypeVar, cast
 
-from services.vault.store.protocol import Source
+from services.vault.store.protocol import Source, StoreRefused
 
 # S3 takes 10,000 parts, which are 127 GiB: a day at 12 Mbit/s, 38 hours at 8. put_object copies a part twice before it
 # is sent, and releases the one before only then: it holds three.
 PART_BYTES = 13 << 20
+MOST_PARTS = 10_000
+# Where more is expected. Three of these are 192 MiB, and as many as there may be 625 GiB: 46 hours at 32 Mbit/s.
+LARGEST_PART = 64 << 20
+_SPARE = MOST_PARTS // 10  # parts that are left where as much comes as was expected
 _AHEAD = 6 << 20  # what a recorder sends, at 50 MB/s, while a part is sent over 1 Gbit/s
 _PIECE = 1 << 20
 
@@ -26,10 +30,17 @@ class SourceFailed(Exception):
     """Raised in the thread that sends, so that it aborts the upload; the caller has the source's own error."""
 
 
-def put(source: Source, send: Callable[[BinaryIO], R]) -> tuple[R, int]:
-    """Call ``send`` in a thread with a file of all of the source; return its result and the number of bytes.
+def part_bytes(expected: int) -> int:
+    """How large the parts of an object are of which as many bytes are expected; 0 where that is not known."""
+    needed = -(-expected // (MOST_PARTS - _SPARE))
+    return min(max(PART_BYTES, -(-needed // _PIECE) * _PIECE), LARGEST_PART)
 
-    Raises what ``send`` and the source raise, once ``send`` has ended.
+
+def put(source: Source, send: Callable[[BinaryIO], R], part: int) -> tuple[R, int]:
+    """Call ``send``, which cuts parts of that size, in a thread with a file of all of the source; return its result and
+    the number of bytes.
+
+    Raises what ``send`` and the source raise, and StoreRefused for more than S3 takes, once ``send`` has ended.
     """
     ahead = _ReadAhead(_AHEAD)
 
@@ -42,17 +53,23 @@ def put(source: Source, send: Callable[[BinaryIO], R]) -> tuple[R, int]:
     with ThreadPoolExecutor(1, thread_name_prefix="vault-part") as sender:
         sending = sender.submit(run)
         try:
-            _copy(source, ahead)
+            _copy(source, ahead, part * MOST_PARTS)
         except BaseException:
             ahead.end(failed=True)
             raise
         return sending.result(), ahead.size
 
 
-def _copy(source: Source, ahead: "_ReadAhead") -> None:
-    """Copy the source, until its end or until the reader has stopped."""
-    buffer = memoryview(bytearray(_PIECE))
+def _copy(source: Source, ahead: "_ReadAhead", most: int) -> None:
+    """Copy the source, until its end or until the reader has stopped; raises StoreRefused where it is longer."""
+    buffer, given = memoryview(bytearray(_PIECE)), 0
     while filled := source.readinto(buffer):
+        given += filled
+        if given > most:
+            raise StoreRefused(
+                f"This object is larger than S3 takes in {MOST_PARTS} parts, which is {most >> 30} GiB here: retrieve "
+                "the footage in shorter spans."
+            )
         if not ahead.append(bytes(buffer[:filled])):
             return
     ahead.end()

@@ -5,7 +5,9 @@ from typing import BinaryIO
 
 import pytest
 
+from services.vault.sealing import FASTEST_CAMERA
 from services.vault.store import s3_parts
+from services.vault.store.protocol import StoreRefused
 
 PART = s3_parts.PART_BYTES
 SIZE = 3 * PART + 5
@@ -37,7 +39,7 @@ def test_what_is_sent_is_what_the_source_gave() -> None:
         while more := file.read(PART):
             sent.append(more)
 
-    assert s3_parts.put(Source(data), put_object) == (None, SIZE)
+    assert s3_parts.put(Source(data), put_object, PART) == (None, SIZE)
     assert [len(one) for one in sent] == [PART + 1, PART, PART, 4]
     assert b"".join(sent) == data
 
@@ -50,7 +52,7 @@ def test_a_source_whose_upload_has_failed_is_read_no_further() -> None:
         raise OSError("the server went away")
 
     with pytest.raises(OSError, match="the server went away"):
-        s3_parts.put(source, put_object)
+        s3_parts.put(source, put_object, PART)
     assert source.given < PART
 
 
@@ -67,6 +69,36 @@ def test_what_the_source_raises_ends_the_upload_and_is_raised(failure: BaseExcep
             raise
 
     with pytest.raises(type(failure)) as raised:
-        s3_parts.put(Source(bytes(SIZE), failure), put_object)
+        s3_parts.put(Source(bytes(SIZE), failure), put_object, PART)
     assert raised.value is failure
+    assert [type(one) for one in seen] == [s3_parts.SourceFailed]
+
+
+def test_parts_are_as_large_as_what_is_expected_needs() -> None:
+    for expected in (0, 1, 8 << 30, 100 << 30):
+        assert s3_parts.part_bytes(expected) == PART
+    for hours in (10, 24, 40):
+        expected = hours * 3600 * FASTEST_CAMERA
+        part = s3_parts.part_bytes(expected)
+        assert PART < part <= s3_parts.LARGEST_PART
+        assert part * s3_parts.MOST_PARTS > expected
+    assert s3_parts.part_bytes(1 << 50) == s3_parts.LARGEST_PART
+
+
+def test_more_than_the_parts_hold_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_parts, "MOST_PARTS", 2)
+    seen: list[Exception] = []
+
+    def put_object(file: BinaryIO) -> None:
+        try:
+            while file.read(PART):
+                pass
+        except Exception as error:
+            seen.append(error)
+            raise
+
+    source = Source(bytes(SIZE))
+    with pytest.raises(StoreRefused, match="in shorter spans"):
+        s3_parts.put(source, put_object, PART)
+    assert source.given <= 2 * PART + (1 << 20)
     assert [type(one) for one in seen] == [s3_parts.SourceFailed]

@@ -220,6 +220,23 @@ class Failing(Wrapped):
         return self.store.put(bucket, key, Short(), **how)
 
 
+class Told(Wrapped):
+    """Remembers how much it was told to expect."""
+
+    expected = 0
+
+    def put(self, bucket: str, key: str, source: Source, **how: Any) -> Stored:
+        self.expected = how["expected"]
+        return self.store.put(bucket, key, source, **how)
+
+
+async def test_store_is_told_how_much_may_come_of_the_asked_span(bench: Bench, camera: Camera) -> None:
+    camera.record(NOON, 8)
+    store = Told(bench.store)
+    await bench.seal(span(0, 24 * 3600), store=store)
+    assert store.expected == 24 * 3600 * 4_000_000  # 32 Mbit/s
+
+
 async def test_flipped_bit_in_the_store_gives_no_copy(bench: Bench, camera: Camera) -> None:
     camera.record(NOON, 8)
     master = await bench.seal(span(0, 8))
