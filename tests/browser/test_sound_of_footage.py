@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 SENTENCES = {
-    "zh": "本页播放时没有声音：声音为 G.711，网页无法播放。副本中保留声音；如批准下载，可在下载的文件中收听。",
+    "zh": "播放时没有声音：声音为 G.711，本页无法播放。副本中保留声音；如批准下载，可在下载的文件中收听。",
     "en": "Shown without sound: the sound is G.711, which this page cannot play. It is in the copy; if a download is "
     "granted, it can be heard there.",
 }
