@@ -52,6 +52,7 @@ class MemoryStore:
         metadata: Mapping[str, str],
         legal_hold: bool = False,
         content_type: str = OCTETS,
+        expected: int = 0,
     ) -> Stored:
         if (bucket, key) in self.objects:
             raise StoreConflict(key)
