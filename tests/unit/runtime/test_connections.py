@@ -1,6 +1,7 @@
 """Connections that ask nothing, or never end their question, are closed; too many are not opened."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -71,6 +72,13 @@ async def test_a_second_request_on_a_connection_has_the_limit_too() -> None:
         writer.write(REQUEST)
 
         assert await is_closed((reader, writer))
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_header_is_acknowledged() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_who_ends_the_header_in_time_is_answered() -> None:
