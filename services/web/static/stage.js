@@ -79,7 +79,8 @@ window.footageWithoutSound = (() => {
 
   /** A loader of fragments for hls.js, beside the one that it has. */
   return (Loader) => {
-    const parts = new WeakMap(); // by their first boxes, as hls.js names them
+    const parts = new Map(); // by where their first boxes lie: hls.js has other objects for these after it read the list again
+    const place = ({ url, byteRange }) => `${url} ${byteRange}`;
     return class extends Loader {
       load(context, config, callbacks) {
         super.load(context, config, {
@@ -87,8 +88,8 @@ window.footageWithoutSound = (() => {
           onSuccess: (answer, ...rest) => {
             const view = new DataView(answer.data);
             const { frag } = context;
-            if (frag.sn === "initSegment") parts.set(frag, first(view));
-            else further(view, parts.get(frag.initSegment) ?? new Set());
+            if (frag.sn === "initSegment") parts.set(place(frag), first(view));
+            else further(view, parts.get(place(frag.initSegment)) ?? new Set());
             callbacks.onSuccess(answer, ...rest);
           },
         });
