@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from custody_desk import PASSWORD, Desk
+from custody_desk import Desk
 from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
 from playwright.sync_api import Browser, expect
-from portal_client import portal_over
-from served import served
+from watched_portal import watched_portal
 
-from services.database.tables.copies import Copy, Viewing
+from services.database.tables.copies import Viewing
 from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
 from services.domain.custody import moments, stills
-from services.runtime.settings import Settings
-from services.vault.keys.secret_box import KeyFileBox
 
 pytestmark = pytest.mark.slow
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
@@ -45,27 +42,13 @@ class Watching:
 
 @pytest.fixture
 def watch(tmp_path: Path, filmed: Path, browser: Browser) -> Iterator[Callable[[Device], Watching]]:
-    case = Desk.at_stage("lend", tmp_path / "desk", filmed, "gate", "yard")
-    desk = case.desk
-    desk.database.secrets = KeyFileBox(desk.root / "secret.key")
-    desk.database.secrets.ensure()
-    recipients = desk.vault_keys.recipients
-    parts = {"settings": Settings(data_dir=desk.root), "vault_recipients": lambda: recipients}
-    with served(portal_over({**desk.worker, **parts})) as address:
+    with watched_portal(tmp_path, filmed, browser, ("gate", "yard")) as begin:
 
-        def begin(device: Device) -> Watching:
-            context = browser.new_context(base_url=address, viewport=device.viewport, is_mobile=device.phone)
-            context.add_cookies([{"name": "footage_desk_language", "value": device.language, "url": address}])
-            assert context.request.post("/api/login", data={"login": "custodian", "password": PASSWORD}).ok
-            user = PortalUser("custodian", context.new_page())
-            user.page.on("console", lambda message: user.said.append(f"{message.type}: {message.text}"))
-            user.page.on("pageerror", lambda error: user.said.append(str(error)))
-            copies = {copy.item_id: copy.id for copy in desk.rows(Copy)}
-            return Watching(desk, user, copies[case.item(1)], copies[case.item(2)])
+        def watching(device: Device) -> Watching:
+            desk, user, copies = begin(device)
+            return Watching(desk, user, copies["gate"], copies["yard"])
 
-        yield begin
-        for context in browser.contexts:
-            context.close()
+        yield watching
 
 
 @pytest.mark.requirement("R41", "R47")

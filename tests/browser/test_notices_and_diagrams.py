@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from lent_case import Lens
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
@@ -16,7 +17,6 @@ from services.domain.process.model_library import ModelLibrary
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
-from services.runtime.spans import Span
 from services.web.language import gettext
 
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
@@ -38,13 +38,6 @@ LABELS = """() => [...document.querySelectorAll("#diagram .djs-element")].flatMa
 Open = Callable[[str], Page]
 
 
-class Whole:
-    """A recorder that has whatever is asked for."""
-
-    async def coverage(self, _channel: str, span: Span) -> list[Span]:
-        return [span]
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
@@ -57,7 +50,7 @@ def signed_in(desk: ReviewDesk, tmp_path: Path, browser: Browser, language: str,
     """Call it with a login to get that person's page, in the language and on the device of the test."""
     library = ModelLibrary(models.read(sorted(BPMN.glob("*.bpmn"))))
     settings, contexts = Settings(data_dir=tmp_path), list[BrowserContext]()
-    given = {"database": desk.database, "settings": settings, "models": library, "recorders": lambda *_: Whole()}
+    given = {"database": desk.database, "settings": settings, "models": library, "recorders": lambda *_: Lens()}
     with served(portal_over(given)) as address:
 
         def open_as(login: str) -> Page:

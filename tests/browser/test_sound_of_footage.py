@@ -1,21 +1,18 @@
 """Sound on the page that plays a copy, in Chromium: AAC is heard, G.711, which no browser streams, is left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from custody_desk import PASSWORD, Desk, film_with_sound
+from custody_desk import Desk, film_with_sound
 from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
 from playwright.sync_api import Browser, expect
-from portal_client import portal_over
-from served import served
+from watched_portal import watched_portal
 
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.domain.custody import stills
-from services.runtime.settings import Settings
-from services.vault.keys.secret_box import KeyFileBox
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +31,7 @@ class Watching:
 
     desk: Desk
     user: PortalUser
-    copies: dict[str, str]
+    copies: Mapping[str, str]
 
     def open(self, path: str) -> None:
         page = self.user.open(path)
@@ -50,28 +47,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def watch(tmp_path: Path, recorded: Path, browser: Browser) -> Iterator[Callable[[Device], Watching]]:
-    case = Desk.at_stage("lend", tmp_path / "desk", recorded, *CHANNELS)
-    desk = case.desk
-    desk.database.secrets = KeyFileBox(desk.root / "secret.key")
-    desk.database.secrets.ensure()
-    recipients = desk.vault_keys.recipients
-    parts = {"settings": Settings(data_dir=desk.root), "vault_recipients": lambda: recipients}
-    with served(portal_over({**desk.worker, **parts})) as address:
-
-        def begin(device: Device) -> Watching:
-            context = browser.new_context(base_url=address, viewport=device.viewport, is_mobile=device.phone)
-            context.add_cookies([{"name": "footage_desk_language", "value": device.language, "url": address}])
-            assert context.request.post("/api/login", data={"login": "custodian", "password": PASSWORD}).ok
-            user = PortalUser("custodian", context.new_page())
-            user.page.on("console", lambda message: user.said.append(f"{message.type}: {message.text}"))
-            user.page.on("pageerror", lambda error: user.said.append(str(error)))
-            copies = {copy.item_id: copy.id for copy in desk.rows(Copy)}
-            numbered = enumerate(CHANNELS, 1)
-            return Watching(desk, user, {channel: copies[case.item(number)] for number, channel in numbered})
-
-        yield begin
-        for context in browser.contexts:
-            context.close()
+    with watched_portal(tmp_path, recorded, browser, CHANNELS) as begin:
+        yield lambda device: Watching(*begin(device))
 
 
 @pytest.mark.requirement("R41", "R52")

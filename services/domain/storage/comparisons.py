@@ -5,7 +5,7 @@ numbers, so that a hundred thousand of them cost no memory. ``workers.store_comp
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -132,6 +132,11 @@ def _replicas() -> _Rows:
     )
 
 
+def _of_sealed(sealed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return version, size and hash of what was sealed, as fields of its row."""
+    return {"version_id": sealed["versionId"], "size": sealed["size"], "sha256": sealed["sha256Cipher"]}
+
+
 def _object_row(attempt: UploadAttempt, nouns: Iterable[Any], kept: Collection[str], now: datetime) -> Row:
     key = attempt.key
     noun = next((one for one in nouns if one is not None), None)
@@ -144,9 +149,7 @@ def _object_row(attempt: UploadAttempt, nouns: Iterable[Any], kept: Collection[s
             state="live" if not unneeded else "open",  # it may be deleted at any moment
             since=attempt.finished_at,
             master_id=noun.id if isinstance(noun, Master) else None,
-            version_id=noun.sealed["versionId"],
-            size=noun.sealed["size"],
-            sha256=noun.sealed["sha256Cipher"],
+            **_of_sealed(noun.sealed),
             labelled=isinstance(noun, Master) and noun.label_version is not None,
             retain_until=noun.retain_until if told else None,
             held=bool(told and noun.held_since is not None),
@@ -168,9 +171,7 @@ def _replica_row(attempt: UploadAttempt, master: Master | None, kept: Collection
             state="live" if master.unneeded_at is None else "open",
             since=attempt.finished_at,
             master_id=master.id,
-            version_id=replica["versionId"],
-            size=replica["size"],
-            sha256=replica["sha256Cipher"],
+            **_of_sealed(replica),
             retain_until=master.retain_until if told else None,
             held=bool(told and master.held_since is not None),
         )
@@ -259,9 +260,7 @@ def _made_row(run: DerivativeAttempt | PackageAttempt, of: Derivative | Evidence
         base,
         state="live",
         since=run.finished_at,
-        version_id=of.sealed["versionId"],
-        size=of.sealed["size"],
-        sha256=of.sealed["sha256Cipher"],
+        **_of_sealed(of.sealed),
     )
 
 
@@ -326,9 +325,7 @@ def _attachment_row(upload: AttachmentUpload, attachment: Attachment | None, now
         base,
         state="live",
         since=attachment.added_at,
-        version_id=attachment.sealed["versionId"],
-        size=attachment.sealed["size"],
-        sha256=attachment.sealed["sha256Cipher"],
+        **_of_sealed(attachment.sealed),
         retain_until=attachment.retain_until if attachment.lock_due_since is None else None,
     )
 

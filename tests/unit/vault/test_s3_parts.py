@@ -1,6 +1,7 @@
 """A put through minio-py's own call: in order, with little read ahead, and never on once it has failed."""
 
 import random
+from functools import partial
 from typing import BinaryIO
 
 import pytest
@@ -56,20 +57,22 @@ def test_a_source_whose_upload_has_failed_is_read_no_further() -> None:
     assert source.given < PART
 
 
+def read_all(seen: list[Exception], file: BinaryIO) -> None:
+    """Read part by part to the end; what is raised on the way is seen."""
+    try:
+        while file.read(PART):
+            pass
+    except Exception as error:
+        seen.append(error)
+        raise
+
+
 @pytest.mark.parametrize("failure", [OSError("the recorder went away"), KeyboardInterrupt()])
 def test_what_the_source_raises_ends_the_upload_and_is_raised(failure: BaseException) -> None:
     seen: list[Exception] = []
 
-    def put_object(file: BinaryIO) -> None:
-        try:
-            while file.read(PART):
-                pass
-        except Exception as error:
-            seen.append(error)
-            raise
-
     with pytest.raises(type(failure)) as raised:
-        s3_parts.put(Source(bytes(SIZE), failure), put_object, PART)
+        s3_parts.put(Source(bytes(SIZE), failure), partial(read_all, seen), PART)
     assert raised.value is failure
     assert [type(one) for one in seen] == [s3_parts.SourceFailed]
 
@@ -89,16 +92,8 @@ def test_more_than_the_parts_hold_is_refused_with_what_to_do(monkeypatch: pytest
     monkeypatch.setattr(s3_parts, "MOST_PARTS", 2)
     seen: list[Exception] = []
 
-    def put_object(file: BinaryIO) -> None:
-        try:
-            while file.read(PART):
-                pass
-        except Exception as error:
-            seen.append(error)
-            raise
-
     source = Source(bytes(SIZE))
     with pytest.raises(StoreRefused, match="in shorter spans"):
-        s3_parts.put(source, put_object, PART)
+        s3_parts.put(source, partial(read_all, seen), PART)
     assert source.given <= 2 * PART + (1 << 20)
     assert [type(one) for one in seen] == [s3_parts.SourceFailed]
