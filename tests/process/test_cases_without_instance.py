@@ -143,5 +143,8 @@ async def test_each_kind_that_is_open_has_its_instance_and_is_missed_without_it(
     await cancel(desk, asking)
     assert urgent in await check_instances(desk.database, client)
     assert ("matter-without-instance", open_rows[urgent].number) in await found(desk, client, "3")
-    assert review.closed_at is None
+
+    await desk.until(lambda uow: uow.session.get_one(Review, review.id).closed_at, "the end of the question")
+    assert urgent in await check_instances(desk.database, client)
+    assert ("matter-without-instance", open_rows[urgent].number) in await found(desk, client, "4")
     assert called in open_rows

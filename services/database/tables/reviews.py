@@ -13,6 +13,9 @@ OPEN = text("closed_at IS NULL")
 REJECTED = ("rejected", "refused")
 REFUSALS = text("outcome IN ('rejected', 'refused')")
 
+# Why a review was closed without a decision, beside ``answered:`` and ``case-closed:``.
+PASSED, BRANCH_ENDED = "passed", "branch-ended"
+
 
 class Review(Base):
     """Open while ``closed_at`` is empty. ``job_key`` makes opening idempotent: one review for each open-review job."""

@@ -6,12 +6,13 @@ They would stand still for ever, and nobody would see it.
 from collections import Counter
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
 from services.database.tables.inspections import GroupInspection
 from services.database.tables.matters import Matter
-from services.database.tables.reviews import Review
+from services.database.tables.reviews import BRANCH_ENDED, Review
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime import metrics
@@ -140,11 +141,24 @@ def _list_asking(uow: UnitOfWork) -> list[OpenInstance]:
     """
     query = (
         select(Matter.id, Matter.kind, Review.process_instance_key)
-        .join(Review, Review.matter_id == Matter.id)
-        .where(Matter.process_instance_key.is_(None), Matter.closed_at.is_(None), Review.closed_at.is_(None))
+        .join(Review, (Review.matter_id == Matter.id) & asks_for_matter())
+        .where(Matter.process_instance_key.is_(None), Matter.closed_at.is_(None))
+        .distinct()
     )
     [matters] = [register for register in REGISTERS if register.table is Matter]
     return [
         OpenInstance(Matter.__tablename__, matters.process_of(kind), matter_id, key)
         for matter_id, kind, key in uow.session.execute(query)
     ]
+
+
+def asks_for_matter() -> ColumnElement[bool]:
+    """Return whether a review is the sign of life of a matter that names no instance.
+
+    One that was closed because its process has ended is that too, while no other one is open: the engine may have ended
+    the whole matter, and the question is closed before anybody looks for the matter.
+    """
+    other = aliased(Review)
+    is_other_open = exists().where(other.matter_id == Review.matter_id, other.closed_at.is_(None))
+    ended = and_(Review.closed_because == BRANCH_ENDED, ~is_other_open)
+    return or_(Review.closed_at.is_(None), ended)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
-from services.database.tables.reviews import Review
+from services.database.tables.reviews import BRANCH_ENDED, PASSED, Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import permissions
 from services.domain.process.engine_view import EngineInspection, InstanceAnswer
@@ -50,7 +50,7 @@ def close_passed(uow: UnitOfWork, application_id: str) -> None:
     state = permissions.lock(uow, application_id, "close what is asked no more")
     for review in reviews:
         if permissions.passed(state, review):
-            tasks.close(uow, review, tasks.PASSED)
+            tasks.close(uow, review, PASSED)
 
 
 async def close_of_ended_instances(database: Database, instance_keys: Collection[int]) -> list[str]:
@@ -74,7 +74,7 @@ def _close_of_instances(uow: UnitOfWork, instance_keys: Collection[int]) -> list
     query = select(Review).where(Review.closed_at.is_(None), Review.process_instance_key.in_(instance_keys))
     reviews = uow.session.scalars(query.with_for_update()).all()
     for review in reviews:
-        tasks.close(uow, review, tasks.BRANCH_ENDED)
+        tasks.close(uow, review, BRANCH_ENDED)
     return [review.id for review in reviews]
 
 

@@ -10,7 +10,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.tables.reviews import Decision, Reminder, Review
+from services.database.tables.reviews import BRANCH_ENDED, PASSED, Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -22,9 +22,6 @@ from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import deadlines
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
-
-# Why a review was closed without a decision, beside ``answered:`` and ``case-closed:``.
-PASSED, BRANCH_ENDED = "passed", "branch-ended"
 
 
 @dataclass(frozen=True)

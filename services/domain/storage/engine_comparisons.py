@@ -17,7 +17,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
-from services.domain.process.instances import REGISTERS, Register
+from services.domain.process.instances import REGISTERS, Register, asks_for_matter
 from services.domain.process.messages import STARTS
 from services.domain.storage.differences import GONE
 from services.domain.storage.findings import Found
@@ -111,7 +111,7 @@ def list_not_named(uow: UnitOfWork) -> list[Led]:
     query = (
         _select(MATTERS)
         .add_columns(Review.process_instance_key)
-        .outerjoin(Review, (Review.matter_id == Matter.id) & Review.closed_at.is_(None))
+        .outerjoin(Review, (Review.matter_id == Matter.id) & asks_for_matter())
         .where(
             Matter.process_instance_key.is_(None),
             Matter.closed_at.is_(None),
@@ -133,7 +133,7 @@ def still_differs(uow: UnitOfWork, row: Led) -> bool:
     if row.asking is None:
         return True
     asks = select(Review.id).where(
-        Review.matter_id == row.id, Review.process_instance_key == row.asking, Review.closed_at.is_(None)
+        Review.matter_id == row.id, Review.process_instance_key == row.asking, asks_for_matter()
     )
     return uow.session.scalar(asks.limit(1)) is not None
 

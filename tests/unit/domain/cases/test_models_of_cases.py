@@ -16,7 +16,7 @@ from statements import statements
 from services.app import deployments
 from services.database.tables.applications import Application
 from services.database.tables.process_steps import ProcessStep
-from services.database.tables.reviews import Review
+from services.database.tables.reviews import BRANCH_ENDED, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import opening
 from services.domain.cases import engine_timeline, stage_times
@@ -245,7 +245,7 @@ async def test_a_case_of_which_nothing_is_known_to_be_in_progress_is_told_so(des
     """As on a cluster, where a timer, a signal or a job that no worker takes cannot be seen."""
     case = case_on(desk, SECOND)
     review = desk.the(Review, application_id=case)
-    desk.run(lambda uow: tasks.close(uow, uow.session.get_one(Review, review.id), tasks.BRANCH_ENDED))
+    desk.run(lambda uow: tasks.close(uow, uow.session.get_one(Review, review.id), BRANCH_ENDED))
     async with Portal(desk) as portal:
         page = (await (await portal.signed_in("drafter")).get(f"/cases/{case}")).text
     assert "目前没有已知正在进行的作业、审核或消息" in page
