@@ -37,6 +37,7 @@ from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
+from services.runtime.settings.stores import FolderStore as FolderPlace
 from services.runtime.settings.stores import S3Store as S3Place
 from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
@@ -61,6 +62,7 @@ from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signer import Signer, trusted_signers
 from services.vault.keys.signing_key import CHAIN_FILE, ensure_signing_key
 from services.vault.keys.vault_keys import VAULT_RECIPIENT_FILE, LoanKeys, VaultKeys, ensure_keys, recipients_in
+from services.vault.store.folder import FolderStore
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, StoreDown
 from services.vault.store.unchecked import UncheckedStore
@@ -301,7 +303,10 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
     manifest = None
     if not apart:
         manifest = belongings.check_folder(settings)
-        (data_folder.narrow_modes if manifest is None else data_folder.check_modes)(settings.data_dir)
+        if manifest is None:
+            data_folder.narrow_modes(settings.data_dir)
+        else:
+            data_folder.check_modes(settings.data_dir, _object_folders(settings))
     container = Container(
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
@@ -321,6 +326,12 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
         container.database.close()
         raise
     return container
+
+
+def _object_folders(settings: Settings) -> list[Path]:
+    """List where stores that are folders keep their objects."""
+    places = [place for place in (settings.store_place, settings.replica_place) if isinstance(place, FolderPlace)]
+    return [folder for place in places for folder in FolderStore(place.path, place.prefix).object_folders()]
 
 
 def _register_present_keys(container: Container) -> None:

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -39,14 +39,17 @@ def _not_writable(folder: Path, cause: str) -> Fatal:
     )
 
 
-def check_modes(folder: Path) -> None:
+def check_modes(folder: Path, shut: Iterable[Path] = ()) -> None:
     """Raise Fatal if others may read or enter anything in the folder, or what its links lead to; writes nothing.
 
     A file of another account is open to that account, whatever its mode. A hard link needs no check of its own: mode
     and owner are the file's, by each of its names. ``folder`` may be a single file.
+
+    ``shut``: folders of which mode, owner and links are checked and nothing else. Where nobody else may enter one, what
+    lies in it is out of reach, whatever its own mode; a store has millions of objects there.
     """
     own = {0, os.geteuid(), *([] if os.geteuid() else [folder.stat().st_uid])}  # root reads everything
-    for path, facts in _entries(folder, follow=True):
+    for path, facts in _entries(folder, follow=True, shut=shut):
         mode = stat.S_IMODE(facts.st_mode)
         if facts.st_uid not in own:
             cause = f"it belongs to another account, of the number {facts.st_uid}"
@@ -74,9 +77,14 @@ def narrow_modes(folder: Path) -> None:
         log.warning("took the rights of others from the data folder", folder=str(folder.absolute()), paths=len(paths))
 
 
-def _entries(folder: Path, *, follow: bool = False) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the folder and all below it, with their facts; with ``follow`` also what links there lead to, once each."""
+def _entries(folder: Path, *, follow: bool = False, shut: Iterable[Path] = ()) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the folder and all below it, with their facts; with ``follow`` also what links there lead to, once each.
+
+    Of what lies in a folder of ``shut`` only what its links lead to is yielded: a listing tells links without asking
+    for the facts of each entry.
+    """
     seen = set[tuple[int, int]]()
+    closed = {_identity(path) for path in shut}
     waiting = [folder]
     while waiting:
         path = waiting.pop()
@@ -89,10 +97,21 @@ def _entries(folder: Path, *, follow: bool = False) -> Iterator[tuple[Path, os.s
             seen.add((facts.st_dev, facts.st_ino))
             yield path, facts
             if stat.S_ISDIR(facts.st_mode):
-                waiting += [Path(entry) for entry in os.scandir(path)]
+                links_alone = (facts.st_dev, facts.st_ino) in closed
+                with os.scandir(path) as entries:
+                    waiting += [Path(entry) for entry in entries if not links_alone or entry.is_symlink()]
         except OSError as error:  # another process has removed it, a link leads nowhere or where we may not go
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
                 raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what is the same by each name of a file; None for what is not there, or where we may not go."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _open_to_others_error(path: Path, folder: Path, cause: str, way: str | None = None) -> Fatal:

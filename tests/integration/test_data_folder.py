@@ -173,6 +173,81 @@ def test_what_is_open_to_others_behind_a_link_is_refused(wide: str, data: Path, 
     open_container(settings(data)).database.close()
 
 
+@pytest.fixture
+def objects(data: Path) -> Path:
+    """The folder of the masters, with one object."""
+    store = open_store(settings(data).store_place)
+    store.put("masters", "case/1", io.BytesIO(b"sealed"), metadata={})
+    return data / "store" / "footage-desk-masters" / "objects"
+
+
+def test_a_start_does_not_ask_for_the_facts_of_each_object(
+    objects: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    stat_of = Path.stat
+
+    def noted(path: Path, **how: bool) -> os.stat_result:
+        asked.append(path)
+        return stat_of(path, **how)
+
+    monkeypatch.setattr(Path, "stat", noted)
+
+    data_folder.check_modes(data, [objects])
+    assert objects in asked
+    assert [path for path in asked if objects in path.parents] == []
+    data_folder.check_modes(data)
+    assert objects / "case%2F1" / "data" in asked
+
+
+def test_a_wider_file_in_a_folder_of_objects_is_out_of_reach(objects: Path, data: Path) -> None:
+    """Nobody else may enter that folder; the doctor, who has time, names the file all the same."""
+    (objects / "case%2F1" / "data").chmod(0o444)
+
+    open_container(settings(data)).database.close()
+    with pytest.raises(Fatal, match=r"data \| it has mode 0444"):
+        data_folder.check_modes(data)
+
+
+@pytest.mark.parametrize("wide", ["objects", "bucket", "store", "marker"])
+def test_a_folder_through_which_others_could_reach_objects_is_refused(wide: str, objects: Path, data: Path) -> None:
+    places = {"objects": objects, "bucket": objects.parent, "store": data / "store"}
+    place = places.get(wide, objects.parent / "bucket.json")
+    place.chmod(place.stat().st_mode | 0o005)
+
+    with pytest.raises(Fatal, match=r"it has mode 0[67]05, and others than its owner can reach it"):
+        open_container(settings(data))
+
+
+@pytest.mark.parametrize("wide", ["keys/seal/seal-key.pem", "keys", "keys/portal", "engine", f"engine/{ENGINE_FILE}"])
+def test_wider_keys_and_engine_files_are_refused_at_the_start(wide: str, objects: Path, data: Path) -> None:
+    place = data / wide
+    place.chmod(place.stat().st_mode | 0o044)
+
+    with pytest.raises(Fatal, match=f"{wide} . it has mode 0"):
+        open_container(settings(data))
+
+
+def test_an_object_that_is_a_link_is_looked_at(objects: Path, data: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(objects / "case%2F1", elsewhere)
+    (objects / "case%2F1").symlink_to(elsewhere)
+    open_container(settings(data)).database.close()
+    (elsewhere / "data").chmod(0o444)
+
+    with pytest.raises(Fatal, match=r"data \| it has mode 0444, .* run `chmod -R go= .*elsewhere"):
+        open_container(settings(data))
+
+
+def test_a_folder_of_objects_of_another_account_is_refused(objects: Path, data: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root gives a folder away")
+    os.chown(objects, 54321, -1)
+
+    with pytest.raises(Fatal, match=r"objects . it belongs to another account, of the number 54321"):
+        open_container(settings(data))
+
+
 def test_a_file_of_another_account_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() == 0:
         os.chown(data / DATABASE, 54321, -1)
