@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from opentelemetry.sdk import environment_variables
+
 from services.app import server
 from services.runtime.jobs.worker import Worker, discover
 from services.runtime.settings import all_settings, variable
@@ -60,8 +62,14 @@ def table() -> str:
 
 
 def settings() -> str:
-    """The names of all settings as the chart reads them, to find a mistyped one."""
-    return json.dumps({"settings": sorted(variable(path) for path in all_settings())}, indent=2) + "\n"
+    """The variables that this release reads as the chart knows them, to find a mistyped one."""
+    names = {"settings": sorted(variable(path) for path in all_settings()), "others": others()}
+    return json.dumps(names, indent=2) + "\n"
+
+
+def others() -> list[str]:
+    """The variables that are no setting of ours: of the authorities that are trusted, and of what sends traces."""
+    return sorted(["SSL_CERT_DIR", "SSL_CERT_FILE", *(name for name in vars(environment_variables) if "OTEL_" in name)])
 
 
 if __name__ == "__main__":

@@ -1,3 +1,11 @@
+{{/* A quantity of bytes in mebibytes, rounded up; 0 for one that is written otherwise. */}}
+{{- define "footage-desk.mebibytes" -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?" (include "footage-desk.text" .) }}
+{{- $units := dict "Ki" 0.0009765625 "Mi" 1.0 "Gi" 1024.0 "Ti" 1048576.0 "k" 0.00095367431640625 "M" 0.95367431640625 "G" 953.67431640625 "T" 953674.31640625 }}
+{{- $unit := trimPrefix $number (include "footage-desk.text" .) }}
+{{- if and $number (hasKey $units $unit) }}{{ ceil (mulf (float64 $number) (index $units $unit)) | int64 }}{{ else }}0{{ end }}
+{{- end }}
+
 {{/* Sentences that say what to set. All that is wrong is told at once. */}}
 {{- define "footage-desk.validate" -}}
 {{- $v := .Values }}{{- $wrong := list }}
@@ -182,7 +190,16 @@
     {{- $wrong = append $wrong "directory.bindDn and directory.secret belong together: set both, or neither and the directory is read anonymously." }}
   {{- end }}
 {{- end }}
-{{- $settings := (.Files.Get "files/settings.json" | fromJson).settings }}
+{{- $parts := dict "portal" $v.portal "backup" $v.backup "directory" $v.directory }}
+{{- range $name, $w := include "footage-desk.workers" . | fromJson }}{{- $_ := set $parts (printf "workers.%s" $name) $w }}{{- end }}
+{{- range $path, $part := $parts }}
+  {{- $limit := index (default dict $part.resources.limits) "ephemeral-storage" }}
+  {{- $holds := include "footage-desk.mebibytes" (default "" $limit) | int }}
+  {{- if and $holds (le $holds (add 64 (int (include "footage-desk.mebibytes" $part.tmpSize)))) }}
+    {{- $wrong = append $wrong (printf "%s.resources.limits.ephemeral-storage is %v and %s.tmpSize %v: with 64Mi of the data folder and the logs a pod would be evicted before /tmp is full, so raise the limit above both, by 128Mi or more for the logs." $path $limit $path $part.tmpSize) }}
+  {{- end }}
+{{- end }}
+{{- $read := .Files.Get "files/settings.json" | fromJson }}{{- $settings := $read.settings }}
 {{- $given := dict "config" $v.config "extraEnv" $v.extraEnv }}
 {{- range $part := list "portal" "workerDefaults" "migration" "deployment" "backup" "directory" "test" }}
   {{- $_ := set $given (printf "%s.extraEnv" $part) (default dict (index $v $part).extraEnv) }}
@@ -201,6 +218,9 @@
   {{- end }}
 {{- end }}
 {{- range $name, $_ := $v.config }}
+  {{- if not (or (hasPrefix "FOOTAGE_DESK_" $name) (has $name $settings) (has $name $read.others)) }}
+    {{- $wrong = append $wrong (printf "config.%s is read by nothing in this release: mend its name (docs/settings.md), or set it in extraEnv, which takes any variable; a sidecar has variables of its own." $name) }}
+  {{- end }}
   {{- if regexMatch "(PASSWORD|SECRET|_KEY$|_TOKEN$|DATABASE_URL)" $name }}
     {{- $wrong = append $wrong (printf "config.%s looks like a secret, and config is a ConfigMap: use the values that take an existingSecret, or extraEnv with a secretKeyRef." $name) }}
   {{- end }}
