@@ -17,13 +17,17 @@ from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.handling import cases as handling_of_cases
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, permissions
-from services.domain.retrieval import preservations, upload_sources
+from services.domain.retrieval import masters, preservations, upload_sources
 from services.domain.rules import agreed_limits
 from services.runtime.labels import Label
 from services.runtime.translations import Message
+from services.vault.sealing import FASTEST_CAMERA
+from services.vault.store.s3_parts import LARGEST_OBJECT
 
 CHECK = "preliminary-review"
 CHECK_ACT = "check the application"
+STORABLE = timedelta(seconds=LARGEST_OBJECT / FASTEST_CAMERA)  # at any rate that cameras have: 46 hours
+USUAL_RATE = 8_000_000 / 8  # bytes a second, of a camera whose own rate is not known yet
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
@@ -147,6 +151,7 @@ def _handling(uow: UnitOfWork, application: Application, items: Sequence[Item]) 
 
 
 def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
+    yield from _sizes(uow, items)
     for item in items:
         yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
     for first, other in combinations(items, 2):
@@ -207,6 +212,35 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
             ),
             item.id,
         )
+
+
+def _sizes(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
+    """Find what is so long that a store would refuse it half-way; that takes a rule that allows days."""
+    long = [
+        item
+        for item in items
+        if STORABLE < item.asked_end - item.asked_start <= uow.rules.max_span
+        and uow.session.get_one(Camera, item.camera_id).overwritten  # a file that was uploaded is stored
+    ]
+    rates = masters.list_rates(uow, {item.camera_id for item in long}) if long else {}
+    for item in long:
+        rate = rates.get(item.camera_id, USUAL_RATE)
+        size = (item.asked_end - item.asked_start).total_seconds() * rate
+        if size > LARGEST_OBJECT:
+            yield CheckFinding(
+                "span-not-storable",
+                "blocks",
+                Message(
+                    "Item {n} is too long to be stored: at {megabits} Mbit/s it has {size} GiB, and a store takes "
+                    "{most} GiB of one item. Ask for several spans of at most {hours} hours each.",
+                    n=item.position,
+                    megabits=f"{rate * 8 / 1_000_000:.1f}",
+                    size=f"{size / 2**30:.0f}",
+                    most=LARGEST_OBJECT // 2**30,
+                    hours=int(LARGEST_OBJECT / rate / 3600),
+                ),
+                item.id,
+            )
 
 
 def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:

@@ -1,10 +1,13 @@
 """Masters: what the vault holds of an item, and its replica elsewhere (R6, R14, R15)."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Item
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -14,6 +17,8 @@ from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.runtime.errors import NotPermitted
 from services.verifier.bindings import EVIDENCE
+
+NEWEST = 50  # masters by which one knows the rates of cameras
 
 
 def get_of_item(uow: UnitOfWork, item_id: str) -> Master | None:
@@ -26,6 +31,27 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
             select(Master).where(Master.application_id == application_id).order_by(Master.retrieved_at, Master.id)
         )
     )
+
+
+def list_rates(uow: UnitOfWork, camera_ids: Collection[str]) -> dict[str, float]:
+    """Return how many bytes a second the footage of these cameras has, by their newest masters: the most of each.
+
+    A camera of which nothing was retrieved lately is left out.
+    """
+    parts = ("size",), ("coverage", "share"), ("coverage", "asked", 0), ("coverage", "asked", 1)
+    query = (
+        select(Item.camera_id, *(Master.sealed[part].as_string() for part in parts))
+        .join(Item, Item.id == Master.item_id)
+        .where(Item.camera_id.in_(camera_ids), Master.origin == "recorder")
+        .order_by(Master.retrieved_at.desc())
+        .limit(NEWEST)
+    )
+    rates: dict[str, float] = {}
+    for camera_id, size, share, start, end in uow.session.execute(query):
+        seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() * float(share)
+        if seconds >= 1:
+            rates[camera_id] = max(int(size) / seconds, rates.get(camera_id, 0))
+    return rates
 
 
 def order_backup(uow: UnitOfWork, application_id: str, item_id: str) -> Master:

@@ -97,6 +97,7 @@ FINDINGS: Mapping[str, str] = {
     "use-period-too-long": "R50",
     "span-in-future": "R20",
     "span-too-long": "R20",
+    "span-not-storable": "R20",
     "span-overwritten": "R20",
     "items-overlap": "R20",
     "recorder-clock-too-far": "R34",

@@ -19,6 +19,7 @@ PART_BYTES = 13 << 20
 MOST_PARTS = 10_000
 # Where more is expected. Three of these are 192 MiB, and as many as there may be 625 GiB: 46 hours at 32 Mbit/s.
 LARGEST_PART = 64 << 20
+LARGEST_OBJECT = LARGEST_PART * MOST_PARTS
 _SPARE = MOST_PARTS // 10  # parts that are left where as much comes as was expected
 _AHEAD = 6 << 20  # what a recorder sends, at 50 MB/s, while a part is sent over 1 Gbit/s
 _PIECE = 1 << 20

@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 from review_desk import FORM, NOON, ReviewDesk
+from sqlalchemy import select
 
 from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.reviews import Finding
+from services.database.tables.upload_attempts import UploadAttempt
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, security_check
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
+from services.runtime.rules import Rules
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -76,6 +82,68 @@ def test_what_is_missing_or_unreasonable_goes_back_with_a_sentence(
     assert finding.severity == "blocks"
     assert re.search(r"[\u4e00-\u9fff].*。$", finding.zh)
     assert finding.en.endswith(".")
+
+
+@pytest.fixture
+def patient(any_database_url: str) -> Iterator[ReviewDesk]:
+    """Where one item may have a month."""
+    desk = ReviewDesk(any_database_url, rules=Rules(max_use_days=30, max_span=31 * DAY))
+    yield desk
+    desk.close()
+
+
+def seal(desk: ReviewDesk, application_id: str, *, megabits: float, hours: float, share: float = 1.0) -> None:
+    """Give the case's first item a master of a span with that rate in the part that is there."""
+
+    def act(uow: UnitOfWork) -> None:
+        row = uow.session.scalars(select(Item).where(Item.application_id == application_id)).first()
+        assert row is not None
+        attempt = UploadAttempt(
+            id=row.id, purpose="master", application_id=application_id, item_id=row.id, subject_id=row.id, job_key=1
+        )
+        attempt.bucket, attempt.key, attempt.started_at = "masters", row.id, NOON
+        uow.session.add(attempt)
+        uow.session.flush()
+        size = int(megabits * 1_000_000 / 8 * hours * 3600 * share)
+        asked = [(NOON - timedelta(hours=hours)).isoformat(), NOON.isoformat()]
+        uow.session.add(
+            Master(
+                application_id=application_id,
+                item_id=row.id,
+                attempt_id=row.id,
+                origin="recorder",
+                retrieved_at=NOON,
+                sealed={"size": size, "coverage": {"asked": asked, "share": share}},
+            )
+        )
+
+    desk.run(act)
+
+
+@pytest.mark.requirement("R20", refuses=True)
+def test_an_item_that_no_store_could_take_is_refused_with_what_to_do(patient: ReviewDesk) -> None:
+    """At 4 Mbit/s the 625 GiB that a store takes of one item are 372 hours; of 32 Mbit/s they are 46."""
+    quiet = patient.submitted(items=(item(15 * DAY, timedelta()),))
+    assert patient.run(completeness.review, quiet) is False
+    assert "at 8.0 Mbit/s it has" in found(patient, quiet)["span-not-storable"].en  # nothing is known of the camera
+
+    before = patient.submitted()
+    seal(patient, before, megabits=4, hours=500, share=0.5)
+    slow = patient.submitted(items=(item(15 * DAY, timedelta()),))
+    assert patient.run(completeness.review, slow) is True
+    assert "span-not-storable" not in found(patient, slow)
+
+    seal(patient, patient.submitted(), megabits=32, hours=1)
+    fast = patient.submitted(items=(item(2 * DAY, timedelta()),))
+    assert patient.run(completeness.review, fast) is False
+    finding = found(patient, fast)["span-not-storable"]
+    assert finding.severity == "blocks"
+    assert finding.en == (
+        "Item 1 is too long to be stored: at 32.0 Mbit/s it has 644 GiB, and a store takes 625 GiB of one item. "
+        "Ask for several spans of at most 46 hours each."
+    )
+    several = patient.submitted(items=(item(2 * DAY, DAY), item(DAY, timedelta())))
+    assert patient.run(completeness.review, several) is True
 
 
 @pytest.mark.requirement("R20")
