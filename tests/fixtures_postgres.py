@@ -16,6 +16,7 @@ import pytest
 from amount import all_of_it
 from new_database import lay_out
 from own_postgres import OwnServer, started_postgres
+from pooler import Pooler, started_pooler
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
@@ -97,6 +98,20 @@ def postgres_database(postgres_server: Server) -> Iterator[Callable[[], str]]:
     """Call it for the SQLAlchemy address of a fresh, empty database; it is dropped after the test."""
     yield postgres_server.make
     postgres_server.drop_all()
+
+
+@pytest.fixture
+def migrated_postgres(postgres_server: Server) -> Iterator[str]:
+    """The SQLAlchemy address of a fresh database with the newest schema; it is dropped after the test."""
+    yield postgres_server.make(migrated=True)
+    postgres_server.drop_all()
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres_server: Server) -> Iterator[Pooler]:
+    """PgBouncer in transaction mode before the server; mark the test with ``tool("pgbouncer")``."""
+    with started_pooler(postgres_server.url) as pooler:
+        yield pooler
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.backup import belongings
+from services.database import poolers
 from services.database import schema as database_schema
 from services.database.unit_of_work import Database
 from services.domain.audit import key_events
@@ -318,6 +319,8 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
     try:
         container.database.run_now(START, database_schema.check)
         container.database.run_now(START, review_tasks.check_stages)
+        if (unlimited := container.database.run_now(START, poolers.why_unlimited, settings.database)) is not None:
+            log.warning("no limit of the database's holds", cause=unlimited)
         if apart:
             _register_present_keys(container)
         else:

@@ -12,7 +12,7 @@ from sqlalchemy import make_url, select
 from services.app import deployments
 from services.app.container import check_models
 from services.backup import belongings
-from services.database import reading
+from services.database import poolers, reading
 from services.database import schema as database_schema
 from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import Actor, Database
@@ -407,7 +407,11 @@ async def _database(settings: Settings) -> str:
         return "not there yet; the first start makes it"
     _check_database_file(settings)
     with _reading(settings) as database:
-        return f"{database.engine.dialect.name}, schema {await database.run(ACTOR, database_schema.check)}"
+        schema = await database.run(ACTOR, database_schema.check)
+        unlimited = await database.run(ACTOR, poolers.why_unlimited, settings.database)
+        if unlimited is not None:
+            raise Fatal(unlimited)
+        return f"{database.engine.dialect.name}, schema {schema}"
 
 
 def _check_database_file(settings: Settings) -> None:

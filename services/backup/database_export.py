@@ -44,7 +44,7 @@ from sqlalchemy.types import TypeEngine
 from services.backup.bundle import Bundle, BundleWriter
 from services.database import schema as database_schema
 from services.database.base import Json, Moment, Whole
-from services.database.engine import UNLIMITED, connect_arguments
+from services.database.engine import UNLIMITED, connect_arguments, lift_limits
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings.database import DatabaseSettings
 
@@ -75,6 +75,7 @@ def snapshot(url: str, settings: DatabaseSettings = UNLIMITED) -> Iterator[Conne
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         options: dict[str, Any] = {}
     else:
+        lift_limits(engine, settings)
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     try:
         with engine.connect().execution_options(**options) as connection:

@@ -50,6 +50,7 @@ def connect(url: str, settings: DatabaseSettings = UNLIMITED) -> Engine:
     if engine.dialect.name == "postgresql":
         event.listen(engine, "checkin", _leave_mode_to_server)
         event.listen(engine, "handle_error", _leave_read_only)
+        lift_limits(engine, settings)
     elif engine.url.query.get("mode") == "ro":
         event.listen(engine, "connect", _begin_by_ourselves)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -88,6 +89,17 @@ def connect_arguments(address: URL, settings: DatabaseSettings = UNLIMITED) -> d
             f"-c idle_in_transaction_session_timeout={settings.idle_seconds}s {address.query.get('options', '')}"
         ).rstrip()
     return given
+
+
+def lift_limits(engine: Engine, settings: DatabaseSettings) -> None:
+    """Let transactions take as long as they need, where the settings have no limit and a pooler's account has one."""
+    limits = {
+        "statement_timeout": settings.statement_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_seconds,
+    }
+    lifted = "; ".join(f"SET LOCAL {name} = 0" for name, seconds in limits.items() if not seconds)
+    if settings.pooler and lifted:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lifted))
 
 
 def _system_authorities(address: URL) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.database.engine import READ_ONLY, RUNBOOK_DB_DOWN, sqlite_code
-from services.database.outages import away
+from services.database.outages import away, refused_by_pooler
 from services.runtime import metrics
 from services.runtime.errors import Away, Busy, Refused, Retryable
 from services.runtime.jobs.failures import stack
@@ -85,8 +85,10 @@ def _sentence(original: BaseException, error: Exception, engine: Engine) -> str:
             f"the database did not answer in time | {where} | it ended a statement that took too long | try again; "
             "where it goes on, look for locks and slow statements"
         )
-    if isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
-        return f"the database did not answer | {where} | {original} | check that the database runs and is reachable"
+    pooled = refused_by_pooler(original)
+    if pooled is not None or isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
+        why = pooled or f"{original} | check that the database runs and is reachable"
+        return f"the database {'cannot be used' if pooled else 'did not answer'} | {where} | {why}"
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return f"the connection to the database broke | {original}"
     # The text may quote values. Most often its tables are another version's, or the account lacks a right.

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from failing_postgres import FailingServer, failing_server
+from pooler import CONNECTIONS, started_pooler
 from running_portal import BOUND_SECONDS, RunningPortal, run_portal
 from sqlalchemy import make_url, select, text
 
@@ -144,31 +146,47 @@ class Load:
 async def test_what_was_answered_is_there_and_the_rest_is_told_to_try_again(
     server: FailingServer, url: str, tmp_path: Path, fault: str
 ) -> None:
-    async def begin() -> None:
-        await asyncio.to_thread(server.stop if fault == "restart" else lambda: server.take_changes(False))
-
-    async def end() -> None:
-        await asyncio.to_thread(server.start if fault == "restart" else lambda: server.take_changes(True))
-
+    faults = {
+        "restart": (server.stop, server.start),
+        "read-only": (partial(server.take_changes, False), partial(server.take_changes, True)),
+    }
     async with run_portal(url, tmp_path) as portal:
-        load = Load(portal)
-        loading = asyncio.create_task(load.run())
+        await goes_on_after(portal, *faults[fault])
+
+
+@pytest.mark.tool("pgbouncer")
+@pytest.mark.parametrize("fault", ["the pooler", "the server behind it"])
+async def test_behind_a_pooler_all_goes_on_after_a_restart_of_either(
+    server: FailingServer, url: str, tmp_path: Path, fault: str
+) -> None:
+    with started_pooler(server.url) as pooler:
+        restarted = pooler if fault == "the pooler" else server
+        # more connections than the pooler makes of its own, and all of them in use
+        settings = {"database.pooler": True, "database.pool_size": 3 * CONNECTIONS}
+        async with run_portal(pooler.url(url), tmp_path, **settings) as portal:
+            await goes_on_after(portal, restarted.stop, restarted.start)
+
+
+async def goes_on_after(portal: RunningPortal, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    """Draft without a break while a fault begins and ends; what was answered with success is there."""
+    load = Load(portal)
+    loading = asyncio.create_task(load.run())
+    try:
+        await _beside(loading, load.more(201))
+        await asyncio.to_thread(begin)
         try:
-            await _beside(loading, load.more(201))
-            await begin()
-            try:
-                await _beside(loading, load.more(503))
-                assert (await portal.health("/readyz")).status_code == 503
-                assert (await portal.health("/livez")).status_code == 200
-            finally:
-                await end()
-            await _beside(loading, load.more(201))
-            await portal.ready()
+            await _beside(loading, load.more(503))
+            assert (await portal.health("/readyz")).status_code == 503
+            assert (await portal.health("/livez")).status_code == 200
         finally:
-            loading.cancel()
-            await asyncio.wait({loading})
-        there = portal.container.database.read_now(ACTOR, lambda uow: set(uow.session.scalars(select(Application.id))))
-        assert set(load.kept) <= there
+            await asyncio.to_thread(end)
+        await _beside(loading, load.more(201))
+        await portal.ready()
+    finally:
+        loading.cancel()
+        await asyncio.wait({loading})
+    there = portal.container.database.read_now(ACTOR, lambda uow: set(uow.session.scalars(select(Application.id))))
+    assert set(load.kept) <= there
 
 
 async def _beside(loading: "asyncio.Task[None]", waiting: Awaitable[None]) -> None:

@@ -39,6 +39,11 @@ def lent_on_site(desk: ReviewDesk) -> dict[str, str]:
     """For ``prepared_desk``: the companion has accepted the copy; two officers and a viewer are named."""
     add_legal(desk)
     with_station(desk)
+    return lend(desk)
+
+
+def lend(desk: ReviewDesk) -> dict[str, str]:
+    """Lend another copy to the companion, where the stations are registered."""
     application_id = submitted(desk, way_of_use="on-site", recipient_ids=(VIEWER,))
     for stage, by in STAGES:
         desk.decide(desk.opened(application_id, stage), by)

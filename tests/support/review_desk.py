@@ -12,6 +12,7 @@ from cheap_passwords import CHEAP
 from new_database import lay_out
 from sqlalchemy import select
 
+from services.database.engine import UNLIMITED
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
@@ -34,6 +35,7 @@ from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
+from services.runtime.settings.database import DatabaseSettings
 
 T = TypeVar("T")
 
@@ -107,11 +109,14 @@ class ReviewDesk:
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     box: Box = field(default_factory=Box)
     laid_out: bool = False
+    connections: DatabaseSettings = UNLIMITED
 
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
-        self.database = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
+        self.database = open_database(
+            self.url, self.clock, self.rules, secrets=self.box, real=self.real, connections=self.connections
+        )
         if not self.laid_out:
             lay_out(self.database, _seed)
 

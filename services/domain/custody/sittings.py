@@ -13,6 +13,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
 from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.queries import get_names, require_agreement
@@ -196,6 +197,8 @@ def _require_no_other(uow: UnitOfWork, hand_over: HandOver) -> None:
     """Raise Refused while the loan has a sitting, or its companion accompanies another one: nobody is in two rooms."""
     if on_site.find_unclosed(uow, hand_over.id) is not None:
         raise Refused("sitting-open", "A viewing on site is not ended: sign its end, then begin another one.")
+    # Of two that the same person begins at once, for two loans, the second sees the first.
+    uow.session.get_one(Person, uow.actor.id, with_for_update={"key_share": True})
     query = select(Sitting).where(Sitting.companion_id == uow.actor.id, Sitting.closed_at.is_(None))
     if any(on_site.is_live(uow, other) for other in uow.session.scalars(query)):
         raise Refused("companion-elsewhere", "You are accompanying another viewing on site: end it first.")

@@ -40,7 +40,7 @@ class DatabaseSettings(Part):
     )
     pooler: bool = Field(
         default=False,
-        description="true where the address is that of a pooler in transaction mode, such as PgBouncer, or false",
+        description="true where the address is that of a pooler, such as PgBouncer, or false",
     )
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pooler import Pooler
 from small_installation import SmallInstallation, rewrite
 from sqlalchemy import Table, select, text
 from whole_footage import MADE_FOR
@@ -17,6 +18,7 @@ from whole_footage import MADE_FOR
 from services.backup import database_export, engine_data, inventory
 from services.backup import restore as restoring
 from services.backup.bundle import Bundle, new_bundle
+from services.backup.create import BackupRequest, back_up
 from services.backup.installation import ACTOR
 from services.database import schema as database_schema
 from services.database.engine import connect
@@ -129,6 +131,25 @@ def test_rows_are_the_same_after_a_way_through_either_database(
             assert connection.execute(text("SELECT count(*) FROM audit_events")).scalar() == counted["audit_events"]
     assert before["departments"]
     assert before["people"]
+
+
+@pytest.mark.postgres
+@pytest.mark.tool("pgbouncer")
+def test_a_backup_and_a_restore_go_through_a_pooler(
+    installation: SmallInstallation, postgres_database: Callable[[], str], pooler: Pooler
+) -> None:
+    before = rows(installation.settings().database_address)
+    settings = {"database_url": pooler.url(url := postgres_database()), "database": {"pooler": True}}
+    installation.restore(installation.back_up("first"), "pooled", settings=settings)
+    assert rows(url) == before
+
+    request = BackupRequest(installation.root / "safe" / "second", recipients=(installation.recipient,))
+    back_up(installation.installation("pooled", **settings), request, installation.said.append)
+    installation.restore(request.target, "back")
+    restored = rows(installation.settings("back").database_address)
+    assert {table: restored[table] for table in ("departments", "people")} == {
+        table: before[table] for table in ("departments", "people")
+    }
 
 
 def test_books_that_are_not_empty_are_refused_and_stay_as_they_are(installation: SmallInstallation) -> None:

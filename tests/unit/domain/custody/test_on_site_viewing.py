@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import httpx
 import pytest
+from at_once import at_once
 from lent_case import Away
-from on_site_case import COMPANION, ELSEWHERE, OTHER_STATION, STATION, VIEWER, OnSiteDesk, lent_on_site, with_station
+from on_site_case import COMPANION, ELSEWHERE, OTHER_STATION, STATION, VIEWER, OnSiteDesk, lend, lent_on_site, with_station
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import FORM, PASSWORD, ReviewDesk
@@ -105,6 +109,28 @@ def test_a_sitting_from_the_door_to_the_sheet(loan: OnSiteDesk) -> None:
 
     give_back(loan)
     assert code_of(loan.begin) == "copy-returned"
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R41", refuses=True)
+def test_of_two_sittings_that_a_companion_begins_at_once_for_two_loans_one_is_refused(
+    loan: OnSiteDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = OnSiteDesk(loan.desk, lend(loan.desk))
+    both, require_confirmed = Barrier(2), viewings.require_confirmed
+
+    def require_confirmed_together(confirmed: bool) -> None:
+        """Wait for the other one to have looked as well; in vain where it waits for this one to end."""
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=1)
+        require_confirmed(confirmed)
+
+    monkeypatch.setattr(viewings, "require_confirmed", require_confirmed_together)
+    ended = at_once(loan.begin, partial(other.begin, OTHER_STATION))
+
+    [refusal] = [one for one in ended if isinstance(one, Exception)]
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, len(loan.desk.all(Sitting))) == ("companion-elsewhere", 1)
 
 
 @pytest.mark.requirement("R41", "R55", "R58", refuses=True)

@@ -1,0 +1,43 @@
+"""A pooler before PostgreSQL, such as PgBouncer: what it refuses, and which limits it does not pass on."""
+
+from sqlalchemy import text
+
+from services.database.unit_of_work import UnitOfWork
+from services.runtime.settings import variable
+from services.runtime.settings.database import DatabaseSettings
+
+SETTING = variable("database.pooler")
+LIMITS = text(
+    "SELECT name, setting::bigint FROM pg_settings "  # milliseconds
+    "WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') ORDER BY name DESC"
+)
+
+
+def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> str | None:
+    """Return a sentence where PostgreSQL ends nothing after what the settings say; else None.
+
+    Behind a pooler the account has to have the limits; without one, a connection that has lost what it was opened with
+    came through a pooler that drops it.
+    """
+    engine = uow.session.get_bind().engine
+    if engine.dialect.name != "postgresql" or "options" in engine.url.query:
+        return None
+    asked = {
+        "statement_timeout": settings.statement_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_seconds,
+    }
+    shown = {row.name: row.setting for row in uow.session.execute(LIMITS)}
+    lost = [
+        name
+        for name, milliseconds in shown.items()
+        if (asked[name] and not milliseconds if settings.pooler else milliseconds != asked[name] * 1000)
+    ]
+    if not lost:
+        return None
+    give = " and ".join(f"ALTER ROLE {engine.url.username} SET {name} = '{asked[name]}s'" for name in lost)
+    if settings.pooler:
+        return f"nothing ends what hangs, since the account has no {' and no '.join(lost)}: {give}"
+    return (
+        f"a pooler does not pass on {' and '.join(lost)}: set {SETTING}=true, and {give}; or give the address of "
+        "PostgreSQL itself"
+    )
