@@ -22,4 +22,6 @@ class Result:
 
 
 async def handle(command: Command, database: Database) -> Result:
-    return Result(await database.run(ACTOR, disposals.list_disposals))
+    # a transaction for each batch: a batch is thousands of rows, and nobody else writes meanwhile
+    batches = await database.read(ACTOR, disposals.plan_batches)
+    return Result(sum([await database.run(ACTOR, disposals.open_batch, batch) for batch in batches]))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id, reference
+from services.database.base import Base, Json, new_id, reference
 
 UNDER_WAY = text("closed_at IS NULL")
 TO_FIND = text("finding_due_at IS NOT NULL AND finding_id IS NULL")
@@ -154,7 +154,8 @@ class Schedule(Base):
     period: Mapped[int] = mapped_column(default=1, server_default="1")
     doer: Mapped[dict[str, Any] | None]  # None: named by the subject
     verifier: Mapped[dict[str, Any] | None]
-    checklist: Mapped[list[Any]]
+    # its questions; where its work orders are due after other days than those of the kind, {"items": …, "days": …}
+    checklist: Mapped[list[Any] | dict[str, Any]] = mapped_column(Json)
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     changed_at: Mapped[datetime | None]
     changed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))

@@ -21,7 +21,10 @@ SUPERVISION = Message("the supervisor")
 
 # Refusals of those who have no say in who decides.
 OUTSIDE_CODES = frozenset(
-    {"administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker", "was-caller"}
+    {
+        *("administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker", "was-caller"),
+        "was-party",
+    }
 )
 
 
@@ -42,6 +45,7 @@ class MatterParts:
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
     proposed: Collection[str] = frozenset()  # of a disposal: who has decided it first
     held_against: Collection[str] = frozenset()  # of a hold or a disposal: who is accused in a violation of its case
+    barred: Mapping[str, Collection[str]] = field(default_factory=dict)  # of a disposal, by stage: by its other cases
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,13 @@ def matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused 
     if review.matter_id is None:
         return _caller_refusal(facts, person_id)
     matter = facts.matters.get(review.matter_id)
-    return _part_refusal(matter, person_id) if matter is not None else None
+    if matter is None:
+        return None
+    if person_id in matter.barred.get(review.stage, ()):
+        return _refused(
+            "was-party", Message("You have a part in a case of this batch: another person has to decide it.")
+        )
+    return _part_refusal(matter, person_id)
 
 
 def _part_refusal(matter: MatterParts, person_id: str) -> Refused | None:

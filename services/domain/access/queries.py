@@ -4,6 +4,7 @@ Both are cached in the unit, and dropped as soon as it writes something that the
 own changes. They never outlive the unit.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -51,6 +52,7 @@ from services.runtime.translations import in_context
 OF_MATTER = ("opener", "counterpart", "called")  # the fields of MatterParts that name one person
 HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the part of a hearing
 SEVERAL = ("reported", "proposed", "held_against")  # and those that several people may be
+BARRED = ("asked", "barred")  # where the facts of a disposal name, by stage, who has a part in one of its cases
 HELD = aliased(Matter)  # a hold or disposal of the case, beside the violation
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
@@ -251,6 +253,8 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             matters[case_id][str(detail)][act] = person_id
         elif act in HEARD or act in SEVERAL:
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
+        elif act == "barred":
+            matters[case_id][str(detail)][act] = json.loads(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
         elif act == "asked":
@@ -345,6 +349,10 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
                 Hearing.matter_id == Matter.id, Hearing.part == part
             )
             for act, part in HEARD.items()
+        ),
+        # in the place of one person the object of all, since the rows of a union have the same columns
+        rows(Matter.application_id, "barred", Matter.id, Matter.facts[BARRED].as_string()).where(
+            Matter.kind == "disposal"
         ),
         # whoever is accused in a violation, or has recorded it, decides nothing in its appeal
         rows(Violation.application_id, "accused", Violation.appeal_id, Hearing.person_id).where(

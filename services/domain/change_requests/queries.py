@@ -249,7 +249,10 @@ def _applicable_rule(stored: Mapping[str, Any]) -> Text:
 def _schedule_values(stored: Mapping[str, Any]) -> Text:
     state = Message("active") if stored["active"] else Message("stopped")
     roles = [_role(stored[name]) for name in ("doer", "verifier") if stored[name] is not None]
-    return Joined(", ", [stored["every"], *roles, state])
+    # of earlier releases, and where it does not change, without these
+    days = [Message("due after {days} days", days=stored["days"])] if "days" in stored else []
+    items = [Bilingual(item["zh"], item["en"]) for item in stored.get("checklist", ())]
+    return Joined(", ", [stored["every"], *roles, state, *days, *([Joined(" / ", items)] if items else [])])
 
 
 def _role(stored: Mapping[str, Any]) -> Text | str:

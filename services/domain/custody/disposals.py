@@ -64,28 +64,34 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A master that can be disposed of. ``parties``: who has a part in its case, so that they sign nothing about it."""
+    """A master that can be disposed of."""
 
     master: Master
     application: Application
     item: Item
-    parties: frozenset[str]
 
 
-def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
-    """List masters whose retention has ended, that nothing holds or asks for and no batch has, the first ones first."""
+def list_ended(uow: UnitOfWork, limit: int) -> list[tuple[str, str]]:
+    """List masters past their retention that nothing holds or asks for and no batch has, the first ones first.
+
+    Each by its id and that of its case; one statement.
+    """
+    query = select(Master.id, Master.application_id).where(*_ended(uow), ~_in_batch(uow))
+    rows = uow.session.execute(query.order_by(Master.dispose_after, Master.id).limit(limit))
+    return [(row.id, row.application_id) for row in rows]
+
+
+def list_candidates(uow: UnitOfWork, master_ids: Collection[str]) -> list[Candidate]:
+    """Load those of these masters that can be disposed of still, the first ones first."""
     query = (
         select(Master, Application, Item)
         .join(Application, Application.id == Master.application_id)
         .join(Item, Item.id == Master.item_id)
-        .where(*_ended(uow), ~_in_batch(uow))
+        .where(Master.id.in_(master_ids), *_ended(uow), ~_in_batch(uow))
         .options(joinedload(Item.camera), defer(Master.sealed))
         .order_by(Master.dispose_after, Master.id)
-        .limit(limit)
     )
-    found = uow.session.execute(query).all()
-    parties = list_parties(uow, {application.id: application for _, application, _ in found})
-    return [Candidate(master, application, item, parties[application.id]) for master, application, item in found]
+    return [Candidate(*row) for row in uow.session.execute(query)]
 
 
 def count_due(uow: UnitOfWork) -> tuple[int, datetime | None]:

@@ -1,7 +1,7 @@
 """Disposal: list what is past its retention in batches, show them, mark what the storage office leaves out (R52)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -19,7 +19,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
-from services.domain.access.directory import LEADERS, Directory
+from services.domain.access.directory import Directory
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import disposals
 from services.domain.custody.disposals import Candidate
@@ -27,53 +27,70 @@ from services.domain.matters import queries as matter_queries
 from services.domain.matters import service as matter_service
 from services.domain.matters.kinds.disposal import Disposal
 from services.domain.reviews import disposal_marks
-from services.domain.storage import rights
+from services.domain.storage import disposal_batches, rights
+from services.domain.storage.disposal_batches import Batch, Deciders
 from services.domain.storage.schemas import BatchLine, BatchView, DisposalAnswerResult, DisposalLine
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
+from services.runtime.logs import get_logger
 from services.runtime.translations import Message
 
 MOST = 2_000  # items of a batch: two people look through it
-BATCHES = 20  # of one run
+AT_ONCE = 2_000  # cases whose facts are in memory
+ITEMS = 40_000  # that one run looks at
+BATCHES = 50  # that one run opens
 REASON = "retention ended"
+log = get_logger(__name__)
+
+
+def plan_batches(uow: UnitOfWork) -> list[Batch]:
+    """Group what is past its retention, held by nothing and in no batch, so that two people can decide each batch.
+
+    ``ITEMS`` and ``BATCHES`` at most, the first due first; the rest is for the next run. What nobody could decide, as
+    where all of the storage office have a part in the case, is left out, and said in the log.
+    """
+    ended = disposals.list_ended(uow, ITEMS)
+    directory = access_queries.load_directory(uow)
+    deciders = _load_deciders(uow, directory, list(dict.fromkeys(case_id for _, case_id in ended)))
+    batches, left = disposal_batches.group(directory, [(one, deciders[case_id]) for one, case_id in ended], MOST)
+    if left:
+        log.warning(
+            "nobody can decide the disposal of some masters: give another person of the storage office, or of those "
+            "who sign for Security, the post",
+            masters=len(left),
+            first=left[0],
+        )
+    return batches[:BATCHES]
+
+
+def open_batch(uow: UnitOfWork, batch: Batch) -> int:
+    """Open a batch that was planned, without what is held or listed by now; return how many items it has.
+
+    A second run finds the batches of the first, and lists nothing twice.
+    """
+    found = disposals.list_candidates(uow, batch.master_ids)
+    return len(found) if found and _open(uow, found, batch.deciders.barred) is not None else 0
 
 
 def list_disposals(uow: UnitOfWork) -> int:
-    """Open batches of what is past its retention, held by nothing and in no batch; return how many items.
-
-    A case in which somebody of those who decide has a part gets a batch of its own, so that others decide it. A second
-    run finds the batches of the first, and lists nothing twice.
-    """
-    listed = 0
-    deciding = _deciders(access_queries.load_directory(uow))
-    for batch in _batches(disposals.list_candidates(uow, MOST), deciding):
-        if _open(uow, batch):
-            listed += len(batch)
-    return listed
+    """Plan and open the batches of one run; return how many items they have."""
+    return sum(open_batch(uow, batch) for batch in plan_batches(uow))
 
 
-def _batches(found: Sequence[Candidate], deciding: Collection[str]) -> Iterator[list[Candidate]]:
-    """Yield what is listed together: a case with a part of a decider alone, all others in one batch."""
-    together: list[Candidate] = []
-    alone: dict[str, list[Candidate]] = defaultdict(list)
-    for one in found:
-        if one.parties & frozenset(deciding):
-            alone[one.application.id].append(one)
-        else:
-            together.append(one)
-    batches = [batch for batch in (together, *alone.values()) if batch]
-    yield from batches[:BATCHES]
+def _load_deciders(uow: UnitOfWork, directory: Directory, case_ids: Sequence[str]) -> dict[str, Deciders]:
+    """Load who decides about each of these cases; some statements for each ``AT_ONCE`` cases."""
+    found: dict[str, Deciders] = {}
+    for start in range(0, len(case_ids), AT_ONCE):
+        rows = uow.session.scalars(select(Application).where(Application.id.in_(case_ids[start : start + AT_ONCE])))
+        applications = {row.id: row for row in rows}
+        parties = disposals.list_parties(uow, applications)
+        for case_id, facts in access_queries.load_all_facts(uow, applications.values()).items():
+            found[case_id] = disposal_batches.deciders_of(directory, facts, parties[case_id])
+        access_queries.discard_loaded(uow)
+    return found
 
 
-def _deciders(directory: Directory) -> set[str]:
-    """Return who may be asked about a disposal: the storage office, and whoever may sign for Security."""
-    leading = {
-        person for kind in ("storage", "security", "administration") for person in directory.holders_in(kind, *LEADERS)
-    }
-    return {*leading, *directory.holders_in("legal", "head"), *directory.holders(None, "storage-operator")}
-
-
-def _open(uow: UnitOfWork, batch: Sequence[Candidate]) -> Matter | None:
+def _open(uow: UnitOfWork, batch: Sequence[Candidate], barred: Mapping[str, list[str]]) -> Matter | None:
     facts = disposals.describe(uow, batch)
     ends = [one.master.dispose_after for one in batch if one.master.dispose_after is not None]
     asked: dict[str, Any] = {
@@ -83,6 +100,7 @@ def _open(uow: UnitOfWork, batch: Sequence[Candidate]) -> Matter | None:
         "size": sum(item["size"] for item in facts),
         "first": min(ends).isoformat(),
         "last": max(ends).isoformat(),
+        "barred": barred,
     }
     matter = matter_service.open_by_system(uow, Disposal.code, batch[0].application.id, asked)
     if matter is None:

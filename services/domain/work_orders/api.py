@@ -19,6 +19,7 @@ from services.domain.work_orders.schemas import (
     DoneBody,
     DownloadAccountBody,
     DownloadAccountsBody,
+    ItemBody,
     RoleBody,
     ScheduleBody,
     SchedulesAnswer,
@@ -146,7 +147,6 @@ async def change_schedule(
 def open_by_hand(uow: UnitOfWork, body: WorkOrderBody) -> str:
     """Open what was asked for, as who may; return its id."""
     service.require_may_open(uow, body.kind)
-    checklist = body.checklist
     order = service.open_work_order(
         uow,
         body.kind,
@@ -155,7 +155,7 @@ def open_by_hand(uow: UnitOfWork, body: WorkOrderBody) -> str:
         doer=role_of(body.doer, "doer"),
         title=Bilingual(body.title, body.title) if body.title else None,
         due_at=body.due_at,
-        checklist=[Item(item.code, item.zh, item.en) for item in checklist] if checklist is not None else None,
+        checklist=items_given(body.checklist),
         interim=body.interim,
         cause=Cause("reason", "", body.reason),
         verifier=role_of(body.verifier, "verifier") if body.verifier is not None else "usual",
@@ -176,7 +176,12 @@ def values_of(body: ScheduleValues) -> Values:
     """Read the values of a schedule."""
     doer = role_of(body.doer, "doer") if body.doer is not None else None
     verifier = role_of(body.verifier, "verifier") if body.verifier is not None else None
-    return Values(body.every, doer, verifier, body.active)
+    return Values(body.every, doer, verifier, body.active, items_given(body.checklist), body.days)
+
+
+def items_given(given: Sequence[ItemBody] | None) -> tuple[Item, ...] | None:
+    """Read the questions of a checklist; None where it is left out."""
+    return tuple(Item(item.code, item.zh, item.en) for item in given) if given is not None else None
 
 
 def said_of(body: DoneBody) -> Done:

@@ -14,6 +14,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import heads
 from services.domain.notifications import service as notification_service
 from services.domain.work_orders import service
+from services.domain.work_orders.kinds import ACTED_ON
 from services.runtime.translations import Message
 
 
@@ -28,7 +29,7 @@ def register() -> None:
 def follow_check_in(uow: UnitOfWork, order: WorkOrder) -> None:
     """A custodian who does not have the copies, or has passed them on, is a finding; Security is told at once (R47)."""
     given = _last_answers(uow, order)
-    if any(given.get(code, {}).get("answer") == "no" for code in ("in-hand", "not-passed-on")):
+    if any(given.get(code, {}).get("answer") == "no" for code in ACTED_ON["check-in"]):
         order.finding_due_at = order.finding_due_at or uow.now
         loan = uow.session.get_one(HandOver, order.subject_id)
         service.notify(uow, order, heads.list_of_security(uow, loan), "work-order-check-in-no")
@@ -37,7 +38,8 @@ def follow_check_in(uow: UnitOfWork, order: WorkOrder) -> None:
 def follow_hold_review(uow: UnitOfWork, order: WorkOrder) -> None:
     """A hold that is still needed is reviewed again after the usual time; another one is lifted by two people (F14)."""
     hold = uow.session.get(Hold, order.subject_id, with_for_update=True)
-    needed = _last_answers(uow, order).get("still-needed", {}).get("answer") == "yes"
+    [code] = ACTED_ON["hold-review"]
+    needed = _last_answers(uow, order).get(code, {}).get("answer") == "yes"
     if hold is not None and hold.lifted_at is None and needed:
         hold.review_at, hold.reminded_at = uow.now + uow.rules.hold_review, None
         notification_service.mark_done(uow, "hold", subject_id=hold.id)

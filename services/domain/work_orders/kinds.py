@@ -10,6 +10,8 @@ from services.domain.work_orders.roles import Role
 from services.runtime.translations import Bilingual
 
 ANSWERS = ("yes", "no", "not-applicable")
+ACTED_ON = {"check-in": ("in-hand", "not-passed-on"), "hold-review": ("still-needed",)}
+"""By kind, the questions whose answers the system acts on: a schedule keeps them as they are."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
@@ -17,7 +18,7 @@ from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import api, documents, downloads, policy, queries, schedules, service
-from services.domain.work_orders.kinds import ANSWERS, KINDS
+from services.domain.work_orders.kinds import ANSWERS, KINDS, Item
 from services.domain.work_orders.roles import DEPARTMENT_KINDS
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.schemas import (
@@ -243,7 +244,9 @@ async def change_schedule(
         before = values_of[schedule_code]
         doer = _post_of(typed, "doer") if before.doer is not None else None
         verifier = _post_of(typed, "verifier") if before.verifier is not None else None
-        values = Values(typed.text("every"), doer, verifier, typed.text("active") == "true")
+        values = Values(
+            typed.text("every"), doer, verifier, typed.text("active") == "true", _checklist_of(typed), _days_of(typed)
+        )
         schedules.change_schedule(uow, schedule_code, values, typed.text("reason"), was=before)
 
     try:
@@ -253,6 +256,24 @@ async def change_schedule(
             raise
         return await _schedules(visitor, database, refusal, typed, schedule_code)
     return visitor.redirect("/admin/schedules", Message("The schedule is changed."))
+
+
+def _checklist_of(typed: TypedForm) -> tuple[Item, ...] | None:
+    """Read the questions of the form, without the rows that are empty; None where it has no rows."""
+    if "itemCode" not in typed:
+        return None
+    rows = list(zip(*(typed.all(name) for name in ("itemCode", "itemZh", "itemEn")), strict=False))
+    used = {code for code, *_ in rows}
+    free = (code for number in count(1) if (code := f"question-{number}") not in used)
+    return tuple(Item(code or next(free), zh.strip(), en.strip()) for code, zh, en in rows if zh.strip() or en.strip())
+
+
+def _days_of(typed: TypedForm) -> int | None:
+    """Read after how many days a work order is due; None where the form does not say; 0 for what is no number."""
+    if "days" not in typed:
+        return None
+    given = typed.text("days")
+    return int(given) if given.isascii() and given.isdigit() else 0
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:
@@ -380,6 +401,7 @@ async def _schedules(
         department_kinds=DEPARTMENT_KINDS,
         refusal=refusal,
         typed=typed,
+        typed_items=_checklist_of(typed) if typed is not None else None,
         refused_code=refused_code,
     )
 

@@ -17,7 +17,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import work_orders as visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.work_orders import downloads, fitness, policy, schedules, service
-from services.domain.work_orders.kinds import KINDS
+from services.domain.work_orders.kinds import ACTED_ON, KINDS
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schemas import (
     AttemptView,
@@ -238,7 +238,9 @@ def list_schedules(uow: UnitOfWork) -> list[ScheduleView]:
             every=state.values.every,
             doer=_role(state.values.doer, words),
             verifier=_role(state.values.verifier, words),
-            checklist=[ItemView(**item.as_json()) for item in state.shipped.checklist],
+            checklist=[ItemView(**item.as_json()) for item in state.values.checklist or ()],
+            kept_items=list(ACTED_ON.get(state.shipped.kind.code, ())),
+            days=state.values.days or state.shipped.kind.days,
             active=state.values.active,
             next_due=state.next_due,
             changed_at=state.changed_at,

@@ -5,8 +5,8 @@ outage each subject gets one work order, and what the missed periods would have 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, select
@@ -27,13 +27,15 @@ from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import access_reviews, downloads, follow_ups, periods, service, sources
-from services.domain.work_orders.kinds import SCHEDULES, Shipped, items_of
+from services.domain.work_orders.kinds import ACTED_ON, SCHEDULES, Item, Shipped, items_of
 from services.domain.work_orders.roles import DEPARTMENT_KINDS, Role
 from services.domain.work_orders.sources import ScheduleSubject
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Bilingual, Message
 
 AT_ONCE = 50  # work orders that one transaction opens or cancels
+MOST_ITEMS = 40  # questions of a checklist; those that a subject adds come after them
+LONGEST_ITEM = 200  # characters of a question
 STORAGE_HEAD = Role("head", department_kind="storage")
 LOAN, AGREEMENT, HOLD = "loan", "agreement", "hold"
 OUT_OF_USE, HAS_LEFT = Message("It is no longer in use."), Message("This person has left.")
@@ -62,12 +64,18 @@ SUBJECTS: dict[str, Source] = {
 
 @dataclass(frozen=True)
 class Values:
-    """What an administrator sets. ``doer``: None where the subject names who does it."""
+    """What an administrator sets. ``doer``: None where the subject names who does it.
+
+    ``checklist`` and ``days``, until a work order is due: None in a change that leaves them as they are, as those do
+    that were asked for in an earlier release.
+    """
 
     every: str
     doer: Role | None
     verifier: Role | None
     active: bool
+    checklist: tuple[Item, ...] | None = None
+    days: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +83,8 @@ class Values:
             "doer": self.doer.as_json() if self.doer is not None else None,
             "verifier": self.verifier.as_json() if self.verifier is not None else None,
             "active": self.active,
+            **({"checklist": [item.as_json() for item in self.checklist]} if self.checklist is not None else {}),
+            **({"days": self.days} if self.days is not None else {}),
         }
 
     @staticmethod
@@ -86,7 +96,19 @@ class Values:
             Role.from_json(doer) if doer is not None else None,
             Role.from_json(verifier) if verifier is not None else None,
             stored["active"],
+            items_of(stored["checklist"]) if "checklist" in stored else None,
+            stored.get("days"),
         )
+
+    def beside(self, other: "Values") -> "Values":
+        """Return these values, with what they leave as it is from the other ones."""
+        checklist = self.checklist if self.checklist is not None else other.checklist
+        return replace(self, checklist=checklist, days=self.days if self.days is not None else other.days)
+
+    def without_same(self, other: "Values") -> "Values":
+        """Return these values without the checklist and the days that the other ones have too."""
+        checklist = self.checklist if self.checklist != other.checklist else None
+        return replace(self, checklist=checklist, days=self.days if self.days != other.days else None)
 
 
 @dataclass(frozen=True)
@@ -111,15 +133,17 @@ def list_schedules(uow: UnitOfWork) -> list[ScheduleState]:
 def change_schedule(uow: UnitOfWork, code: str, values: Values, reason: str, *, was: Values) -> Schedule:
     """Change a schedule as an administrator, once a second person has confirmed it; Refused until then (R2).
 
-    ``was``: the values that the administrator saw. A work order that is open keeps its own.
+    ``was``: the values that the administrator saw. A work order that is open keeps what it was opened with.
     """
     administrators.require_administrator(uow)
     administrators.lock_setup(uow)
     if code not in SCHEDULES:
         raise NotFound(Message("schedule"), code)
     row = _ensure(uow, code)
-    before = _values(row)
-    if before != was:
+    shipped = SCHEDULES[code]
+    before = _values(row, shipped)
+    values = values.beside(before)
+    if before != was.beside(before):
         raise Refused(
             "schedule-changed", "Another person has just changed this schedule: check it before you change it."
         )
@@ -127,18 +151,19 @@ def change_schedule(uow: UnitOfWork, code: str, values: Values, reason: str, *, 
         raise Refused("schedule-same", "These are already the values: there is nothing to change.")
     if not reason.strip():
         raise Refused("missing", "Enter why the schedule is changed.", status=422, field="reason")
-    _check(uow, SCHEDULES[code], values)
-    payload = {"schedule": code, "was": was.as_json(), "value": values.as_json(), "reason": reason.strip()}
+    _check(uow, shipped, values)
+    _check_checklist(shipped, before, values)
+    old, new = before.without_same(values).as_json(), values.without_same(before).as_json()
+    payload = {"schedule": code, "was": old, "value": new, "reason": reason.strip()}
     change_requests.authorise(uow, Change("schedule", None, payload))
     row.every, row.active = values.every, values.active
     row.doer = values.doer.as_json() if values.doer is not None else None
     row.verifier = values.verifier.as_json() if values.verifier is not None else None
+    row.checklist = _stored_checklist(shipped, values)
     row.changed_at, row.changed_by = uow.now, uow.actor.id
     if values.every != before.every or (values.active and not before.active):
         row.next_due = periods.after(uow.now, values.every, uow.rules.zone)
-    audit_trail.record(
-        uow, "schedule-changed", "schedule", code, old=before.as_json(), new=values.as_json(), reason=reason.strip()
-    )
+    audit_trail.record(uow, "schedule-changed", "schedule", code, old=old, new=new, reason=reason.strip())
     return row
 
 
@@ -201,7 +226,7 @@ def _list_left(uow: UnitOfWork, row: Schedule, shipped: Shipped) -> list[Schedul
 
 
 def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSubject) -> None:
-    values = _values(row)
+    values = _values(row, shipped)
     doer = values.doer or subject.doer or STORAGE_HEAD  # such as a site without a keeper
     facts = subject.find_facts(uow) if subject.find_facts is not None else {}
     service.open_work_order(
@@ -211,7 +236,8 @@ def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSub
         key=_key(row, subject.subject.id),
         doer=doer,
         verifier=subject.verifier or values.verifier,
-        checklist=[*items_of(row.checklist), *subject.items],
+        due_at=uow.now + timedelta(days=values.days) if values.days is not None else None,
+        checklist=[*(values.checklist or ()), *subject.items],
         facts={**subject.facts, **facts},
         application_id=subject.application_id,
         schedule=row.code,
@@ -320,17 +346,32 @@ def _moot_because(
     return None
 
 
-def _values(row: Schedule) -> Values:
+def _values(row: Schedule, shipped: Shipped) -> Values:
     stored = {"every": row.every, "doer": row.doer, "verifier": row.verifier, "active": row.active}
-    return Values.from_json(stored)
+    kept = row.checklist if isinstance(row.checklist, dict) else {"items": row.checklist}
+    asked = {"checklist": kept["items"], "days": kept.get("days", shipped.kind.days)}
+    return Values.from_json({**stored, **asked})
+
+
+def _stored_checklist(shipped: Shipped, values: Values) -> list[Any] | dict[str, Any]:
+    """Return what a row has as its checklist: its questions, and beside them other days than those of the kind."""
+    items = [item.as_json() for item in values.checklist or ()]
+    return items if values.days == shipped.kind.days else {"items": items, "days": values.days}
 
 
 def _state(shipped: Shipped, row: Schedule | None, names: dict[str, str]) -> ScheduleState:
     if row is None:
-        values = Values(shipped.every, shipped.doer, shipped.verifier, active=True)
+        values = Values(
+            shipped.every,
+            shipped.doer,
+            shipped.verifier,
+            active=True,
+            checklist=shipped.checklist,
+            days=shipped.kind.days,
+        )
         return ScheduleState(shipped, values, None, None, None)
     by = names.get(row.changed_by) if row.changed_by is not None else None
-    return ScheduleState(shipped, _values(row), row.next_due, row.changed_at, by)
+    return ScheduleState(shipped, _values(row, shipped), row.next_due, row.changed_at, by)
 
 
 def _check(uow: UnitOfWork, shipped: Shipped, values: Values) -> None:
@@ -361,6 +402,39 @@ def _check(uow: UnitOfWork, shipped: Shipped, values: Values) -> None:
     for name, role in (("doer", values.doer), ("verifier", values.verifier)):
         if role is not None:
             _check_role(uow, name, role)
+
+
+def _check_checklist(shipped: Shipped, before: Values, values: Values) -> None:
+    """Raise Refused for a checklist that is empty or that the system could not act on, and for days that cannot be."""
+    items = {item.code: item for item in values.checklist or ()}
+    if not items or len(items) > MOST_ITEMS or len(items) < len(values.checklist or ()):
+        raise Refused(
+            "checklist",
+            "A checklist has 1 to {most} different questions.",
+            status=422,
+            field="checklist",
+            most=MOST_ITEMS,
+        )
+    if not all(0 < len(text.strip()) <= LONGEST_ITEM for item in items.values() for text in (item.zh, item.en)):
+        raise Refused(
+            "checklist",
+            "Write each question in Chinese and in English, with at most {most} characters.",
+            status=422,
+            field="checklist",
+            most=LONGEST_ITEM,
+        )
+    kept = [item for item in before.checklist or () if item.code in ACTED_ON.get(shipped.kind.code, ())]
+    if any(items.get(item.code) != item for item in kept):
+        raise Refused(
+            "checklist-acted-on",
+            "The system acts on the answer to “{question}”: this question stays as it is.",
+            status=422,
+            field="checklist",
+            question=next(Bilingual(item.zh, item.en) for item in kept if items.get(item.code) != item),
+        )
+    longest = service.LONGEST.days
+    if values.days is None or not 1 <= values.days <= longest:
+        raise Refused("days", "A work order is due after 1 to {most} days.", status=422, field="days", most=longest)
 
 
 def _check_role(uow: UnitOfWork, name: str, role: Role) -> None:

@@ -256,7 +256,8 @@ class RoleView(Answer):
 
 class ScheduleView(Answer):
     """A schedule as it is in force. ``nextDue`` is null until it was looked at first; ``doer``: null where its
-    subject names who does it.
+    subject names who does it. ``days``: until a work order is due. ``keptItems``: codes of questions that stay as they
+    are, because the system acts on their answers.
     """
 
     code: str
@@ -268,6 +269,8 @@ class ScheduleView(Answer):
     doer: RoleView | None
     verifier: RoleView | None
     checklist: list[ItemView]
+    kept_items: list[str]
+    days: int
     active: bool
     next_due: Moment | None
     changed_at: Moment | None
@@ -279,12 +282,14 @@ class SchedulesAnswer(Answer):
 
 
 class ScheduleValues(Body):
-    """The values of a schedule."""
+    """The values of a schedule. ``checklist`` and ``days``, until a work order is due: left out, they stay."""
 
     every: Code
     doer: RoleBody | None = None
     verifier: RoleBody | None = None
     active: bool = True
+    checklist: Annotated[list[ItemBody], Field(min_length=1, max_length=40)] | None = None
+    days: Annotated[int, Field(ge=1, le=366)] | None = None
 
 
 class ScheduleBody(Body):

@@ -35,13 +35,17 @@ PARTY = "party"  # why an item is kept: who has signed has a part in its case
 
 
 class DisposalAsked(Asked):
-    """``items_sha256``: of the facts of all items, in their order; so each is part of what is signed."""
+    """``items_sha256``: of the facts of all items, in their order; so each is part of what is signed.
+
+    ``barred``: by stage, who decides nothing about the batch, for a part in one of its cases; none in older batches.
+    """
 
     items: Annotated[int, Field(ge=1)]
     items_sha256: str
     size: int
     first: Moment
     last: Moment
+    barred: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class Disposal(Kind):
