@@ -19,7 +19,7 @@ DETECTOR ?= no
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-detector setup-test system-packages run demo demo-year test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
-	recorder-docs licences chaos test-zeebe clean
+	recorder-docs channel-docs licences chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -114,6 +114,9 @@ licences: setup-test ## write the bill of materials and docs/licences.md anew, a
 
 recorder-docs: setup-test ## write the tables of docs/recorders.md anew: wrong answers, and damage with its verdicts
 	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table && $(CURDIR)/$(BIN)/python -m damage
+
+channel-docs: setup-test ## write the tables of docs/notices.md anew: what becomes of wrong answers of mail servers, webhooks, chats
+	cd tests/support && $(CURDIR)/$(BIN)/python -m channels.table
 
 chart-golden: setup-test ## write the chart's golden renders anew
 	$(LOCKED) $(BIN)/python deploy/chart/check.py --update

@@ -556,6 +556,9 @@ RULES |= {
     # it ends the matter that other routes are about
     "POST /api/matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
     "GET /api/documents/{number}/translation/{language}/pdf": Rule(SEE),
+    "POST /api/admin/directory/links": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"personId": "drafter", "entryId": "none"}
+    ),
 }
 # They end what the other routes need, so they come last.
 LAST = (

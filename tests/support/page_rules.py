@@ -465,6 +465,9 @@ PAGES = {
     "POST /inbox/reassign": Rule(EVERYONE, body={"reviewIds": "none", "personId": "operator2"}),
     # it ends the matter that other pages are about
     "POST /matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
+    "POST /admin/directory/link": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"personId": "drafter", "entryId": "none"}
+    ),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {

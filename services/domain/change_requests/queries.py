@@ -159,6 +159,17 @@ def _describe_details(uow: UnitOfWork, row: ChangeRequest) -> Text:
     )
 
 
+def _describe_link(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Link {login} to {name}, a new entry of the directory ({entry}) in the place of the former one ({was})",
+        login=_context(row).get("login", "—"),
+        name=stored["name"],
+        entry=stored["entry"],
+        was=stored["was"],
+    )
+
+
 def _describe_agreement(_uow: UnitOfWork, row: ChangeRequest) -> Text:
     stored = row.payload
     return Message(
@@ -342,6 +353,7 @@ def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:
 DESCRIBED_BY: Mapping[str, Callable[[UnitOfWork, ChangeRequest], Text]] = {
     "post": _describe_post,
     "details": _describe_details,
+    "directory-link": _describe_link,
     "department": _describe_department,
     "new-department": _describe_department,
     "rule": _describe_rule,

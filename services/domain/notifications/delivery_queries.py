@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.deliveries import NOT_NEEDED, Delivery
+from services.database.tables.notice_robots import NoticeRobot
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -36,7 +37,11 @@ Sort = Literal["created", "person", "attempts"]
 
 @dataclass(frozen=True)
 class DeliveryRow(Worded):
-    """One delivery, without number and case, which administrators do not see (R2)."""
+    """One delivery, without number and case, which administrators do not see (R2).
+
+    ``robot`` and ``robot_address``: of a chat group, the name of its robot, also of one that has ended, and what is
+    shown of its address.
+    """
 
     id: str
     channel: str
@@ -53,28 +58,32 @@ class DeliveryRow(Worded):
     given_up_at: datetime | None
     last_error: str | None
     last_detail: str | None
+    robot: str | None = None
+    robot_address: str | None = None
 
 
 def list_deliveries(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryRow]:
     """List the deliveries in a state, newest first; by default all that have not arrived.
 
-    Administrators only. Searches the notices' words, the recipients, and the server's answers.
+    Administrators only. Searches the notices' words, the recipients, robots too, and the server's answers.
     """
     require_administrator(uow)
     query = (
-        select(Delivery, Notice, Person)
+        select(Delivery, Notice, Person, NoticeRobot)
         .join(Notice, Notice.id == Delivery.notice_id)
         .join(Person, Person.id == Notice.person_id)
+        .outerjoin(NoticeRobot, Delivery.channel == literal(f"{deliveries.ROBOT}:") + NoticeRobot.id)
         .where(
             STATES.get(state, _OPEN | _FAILED),
             listing.mentioned(
-                *(Person.name, Person.email, Delivery.last_detail), also=Notice.code.in_(find_codes(listing.text))
+                *(Person.name, Person.email, Delivery.last_detail, NoticeRobot.name),
+                also=Notice.code.in_(find_codes(listing.text))
             ),
         )
     )
     columns = {"created": Delivery.created_at, "person": Person.name, "attempts": Delivery.attempts}
     part = listing.part(query, columns, Delivery.created_at.desc(), Delivery.id)
-    return [_delivery_row(row, notice, person) for row, notice, person in uow.session.execute(part)]
+    return [_delivery_row(*found) for found in uow.session.execute(part)]
 
 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
@@ -101,7 +110,8 @@ def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
     audit_trail.record(uow, "delivery-retried", "delivery", delivery_id)
     uow.session.refresh(row)
     notice = uow.session.get_one(Notice, row.notice_id)
-    return _delivery_row(row, notice, uow.session.get_one(Person, notice.person_id))
+    robot = uow.session.get(NoticeRobot, row.channel.partition(":")[2])
+    return _delivery_row(row, notice, uow.session.get_one(Person, notice.person_id), robot)
 
 
 def retry_failed(uow: UnitOfWork) -> int:
@@ -158,7 +168,7 @@ def _reset(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
     uow.after_commit.add(deliveries.TOPIC)
 
 
-def _delivery_row(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
+def _delivery_row(row: Delivery, notice: Notice, person: Person, robot: NoticeRobot | None) -> DeliveryRow:
     return DeliveryRow(
         id=row.id,
         channel=row.channel,
@@ -175,4 +185,6 @@ def _delivery_row(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
         given_up_at=row.given_up_at,
         last_error=row.last_error,
         last_detail=row.last_detail,
+        robot=robot.name if robot is not None else None,
+        robot_address=robot.shown if robot is not None else None,
     )

@@ -161,8 +161,20 @@ def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:
     )
 
 
-def record_failure(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
-    """Record a failed attempt; return whether it was the last. Ignores an outdated attempt."""
+def record_failure(
+    uow: UnitOfWork,
+    delivery_id: str,
+    attempt: int,
+    error: str,
+    detail: str,
+    *,
+    for_good: bool,
+    wait: timedelta = timedelta(),
+) -> bool:
+    """Record a failed attempt; return whether it was the last. Ignores an outdated attempt.
+
+    ``wait``: the next attempt is no sooner, as the server has asked.
+    """
     row = uow.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if row.state != "waiting" or row.attempts != attempt:
         return False
@@ -172,7 +184,7 @@ def record_failure(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, 
     if for_good or attempt >= most:
         _give_up(uow, row, notice, error)
         return True
-    row.last_error, row.next_at = error, uow.now + RETRY_DELAYS[attempt - 1]
+    row.last_error, row.next_at = error, uow.now + max(RETRY_DELAYS[attempt - 1], wait)
     if uow.now - row.created_at >= uow.rules.notify_limit:
         _escalate(uow, row, notice)
     return False

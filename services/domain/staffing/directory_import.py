@@ -3,7 +3,8 @@
 As from a CSV file, names, departments and mail addresses are taken over, and nobody gets a post: posts are given by
 appointment, with a second person. Who was taken over once and is missing in the directory leaves; with copies out the
 account is kept until they are transferred. An entry that cannot be taken over is named and left as it is here; who was
-taken over from it counts as found. Whose own entry is gone is missing, whoever has the username now.
+taken over from it counts as found. Whose own entry is gone is missing, whoever has the username now; an administrator
+can link such a person to the new entry (``directory_links``).
 """
 
 import hashlib
@@ -38,10 +39,15 @@ ACTOR = Actor("system", "directory")  # the nightly run
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An entry, or somebody missing, of whom nothing is taken over, and why."""
+    """An entry, or somebody missing, of whom nothing is taken over, and why.
+
+    ``person_id``: who has the entry's username here and whose own entry is gone, so that it may be the same person.
+    """
 
     name: str
     why: Text
+    entry_id: str | None = None
+    person_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,11 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
             person = _person(entry, login, row, departments)
             change = people_import.compare(uow, 0, person, row, departments)
         except Refused as refusal:
-            left_out.append(LeftOut(entry.dn, refusal.message))
+            holder = by_login.get(login)
+            may_be = row is None and entry.id not in links and _has_lost_entry(holder, entry_of, named)
+            left_out.append(
+                LeftOut(entry.dn, refusal.message, entry.id, holder.id if holder is not None and may_be else None)
+            )
             continue
         unchanged += change.state == "unchanged"
         if change.state != "unchanged":
@@ -223,11 +233,11 @@ def _by_login(row: Person | None, entry_of: Mapping[str, str], named: Set[str]) 
     ``named``: the entries that the directory names now.
     """
     if row is not None and row.id in entry_of:
-        if entry_of[row.id] not in named:
+        if _has_lost_entry(row, entry_of, named):
             raise _refused(
                 Message(
                     "{login} belongs here to {name}, whose own entry is gone from the directory: this one counts as "
-                    "another person. Give this person another username",
+                    "another person. Give this person another username, or link the two if it is the same person",
                     login=row.login,
                     name=row.name,
                 )
@@ -239,6 +249,10 @@ def _by_login(row: Person | None, entry_of: Mapping[str, str], named: Set[str]) 
             )
         )
     return row
+
+
+def _has_lost_entry(row: Person | None, entry_of: Mapping[str, str], named: Set[str]) -> bool:
+    return row is not None and row.id in entry_of and entry_of[row.id] not in named
 
 
 def _person(entry: Entry, login: str, row: Person | None, departments: Departments) -> NewPerson:

@@ -13,7 +13,8 @@ from services.domain.cameras.service import CameraEntry
 from services.domain.change_requests import service as change_requests
 from services.domain.handling import service as handling
 from services.domain.handling.levels import Handling
-from services.domain.staffing import leaving
+from services.domain.staffing import directory_links, leaving
+from services.domain.staffing.directory_links import LINK
 from services.domain.work_orders import schedules
 from services.domain.work_orders.schedules import Values
 
@@ -23,7 +24,7 @@ STAY = "stay"
 async def carry_out(database: Database, actor: Actor, change_id: str) -> InitialPassword | None:
     """Do what was asked for; return the initial password if it was that. Refused as the act itself."""
     request = await database.run(actor, change_requests.get_own, change_id)
-    if request.kind != STAY and request.kind not in ACTS:
+    if request.kind not in (STAY, LINK, *ACTS):
         return await requested_acts.carry_out(database, actor, change_id)
     await database.run(actor, _carry_out, change_id)
     return None
@@ -33,6 +34,8 @@ def _carry_out(uow: UnitOfWork, change_id: str) -> None:
     request = change_requests.begin(uow, change_id)
     if request.kind == STAY:
         leaving.stay(uow, str(request.person_id))
+    elif request.kind == LINK:
+        directory_links.carry_out(uow, str(request.person_id), request.payload["entry"], request.payload["name"])
     else:
         ACTS[request.kind](uow, request.payload)
     change_requests.finish(uow, request)

@@ -27,7 +27,10 @@ class DeliveriesQuestion(ListParameters):
 
 
 class DeliveryAnswer(Answer):
-    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is the server's answer."""
+    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is the server's answer.
+
+    ``robot`` is the name of the chat group's robot, ``robotAddress`` what is shown of its address.
+    """
 
     id: str
     channel: str
@@ -45,6 +48,8 @@ class DeliveryAnswer(Answer):
     given_up_at: Moment | None
     last_error: str | None
     last_detail: str | None
+    robot: str | None
+    robot_address: str | None
     error_zh: str | None = None
     error_en: str | None = None
 

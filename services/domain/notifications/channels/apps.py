@@ -117,7 +117,7 @@ class Apps:
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "footage-desk", **request.headers}
         body = b"" if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         try:
-            return await call(
+            answer = await call(
                 self._guard,
                 request.method,
                 app.address + request.path,
@@ -126,6 +126,7 @@ class Apps:
                 body=body,
                 most=MOST_BYTES,
             )
+            return answer.status, answer.content
         except Undelivered as error:
             if error.code in ("certificate", "unreachable"):
                 # what the library says may have the address, and with it the app's secret

@@ -1,5 +1,7 @@
 """Errors of deliveries: a code for the database, and a sentence that says what to do."""
 
+from datetime import timedelta
+
 from services.runtime.translations import Message
 
 TOO_MANY = "too-many"
@@ -10,6 +12,9 @@ ERRORS = {
         "No encrypted connection could be made: check the server's certificate, the CA file and the security setting."
     ),
     "credentials": Message("The mail server does not accept the username and password: correct the settings."),
+    "no-login": Message(
+        "The mail server offers no login: check host, port and security, or leave username and password empty."
+    ),
     "sender-refused": Message("The mail server does not accept the sender's address: correct the setting."),
     "recipient-refused": Message("The mail server does not accept the recipient's address: correct it under “People”."),
     "no-server": Message("No mail server is set: set one under “Mail server”."),
@@ -19,7 +24,7 @@ ERRORS = {
     "no-address": Message("The person has no mail address: add it under “People”."),
     "inactive": Message("The person is no longer active: check who has taken over."),
     "address-refused": Message("The address is in a network that is not allowed, or is not found: correct it."),
-    "redirected": Message("The webhook redirects: set the final address."),
+    "redirected": Message("The server redirects to another address: set the final one."),
     "http-error": Message("The webhook receiver returned an error: contact its administrator."),
     "robot-refused": Message("The chat service does not accept the message: check the robot in its group."),
     "robot-gone": Message("The chat service no longer knows this robot: end it here and add it again."),
@@ -54,14 +59,17 @@ ERRORS = {
 class Undelivered(Exception):
     """A failed attempt. ``code`` is one of ``ERRORS``, ``detail`` the server's answer.
 
-    ``for_good``: a retry would fail too.
+    ``for_good``: a retry would fail too. ``wait``: no retry before, as the server has asked.
     """
 
-    def __init__(self, code: str, detail: str = "", *, for_good: bool = False) -> None:
+    def __init__(
+        self, code: str, detail: str = "", *, for_good: bool = False, wait: timedelta = timedelta()
+    ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
         self.for_good = for_good
+        self.wait = wait
 
 
 def caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -35,7 +35,10 @@ class _Said:
         self._left = MOST_SAID
 
     def readline(self, size: int) -> bytes:
+        """Return the next line, nothing at the end; one that is cut off counts for nothing, for its rest may deny it."""
         line = self._file.readline(size)
+        if not line.endswith(b"\n") and len(line) < size:
+            return b""
         self._left -= len(line)
         if self._left < 0:
             raise OSError("its answer has no end")
@@ -155,14 +158,36 @@ def _greet(_session: _Session) -> str:
 
 def _connect(session: _Session, account: MailAccount) -> None:
     try:
-        session.connect(account.host, account.port)
+        code, words = session.connect(account.host, account.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, words)
         if account.security == "starttls":
-            session.starttls(context=account.context)
+            _encrypt(session, account.context)
         if account.username is not None and account.password is not None:
-            session.login(account.username, account.password)
+            _log_in(session, account.username, account.password)
     except BaseException:
         session.close()
         raise
+
+
+def _encrypt(session: _Session, context: ssl.SSLContext) -> None:
+    """Encrypt the session; a server that refuses to is none without encryption."""
+    session.ehlo_or_helo_if_needed()
+    try:
+        session.starttls(context=context)
+    except smtplib.SMTPNotSupportedError as error:
+        raise Undelivered("certificate", str(error)) from error
+    except smtplib.SMTPResponseException as error:
+        raise Undelivered("certificate", _answer_text(error.smtp_code, error.smtp_error)) from error
+
+
+def _log_in(session: _Session, username: str, password: str) -> None:
+    try:
+        session.login(username, password)
+    except (smtplib.SMTPResponseException, smtplib.SMTPServerDisconnected):
+        raise
+    except smtplib.SMTPException as error:  # it offers none, or none of the ways that are known here
+        raise Undelivered("no-login", str(error)) from error
 
 
 def _quit(session: smtplib.SMTP) -> None:
@@ -178,15 +203,15 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
-        raise Undelivered("credentials", _answer_text(error.smtp_code, error.smtp_error)) from error
+        known = "credentials" if error.smtp_code >= 500 else "try-later"
+        raise Undelivered(known, _answer_text(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused("recipient-refused", *next(iter(error.recipients.values()))) from error
     except smtplib.SMTPSenderRefused as error:
-        raise Undelivered("sender-refused", _answer_text(error.smtp_code, error.smtp_error)) from error
+        known = "sender-refused" if error.smtp_code >= 500 else "try-later"
+        raise Undelivered(known, _answer_text(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPDataError as error:
         raise _refused("refused", error.smtp_code, error.smtp_error) from error
-    except smtplib.SMTPNotSupportedError as error:
-        raise Undelivered("certificate", str(error)) from error
     except smtplib.SMTPResponseException as error:
         raise Undelivered("try-later", _answer_text(error.smtp_code, error.smtp_error)) from error
     except ssl.SSLError as error:

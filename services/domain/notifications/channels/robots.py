@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from services.domain.notifications.channels import payloads
-from services.domain.notifications.channels.calls import TooLong, call
+from services.domain.notifications.channels.calls import Answer, TooLong, call
 from services.domain.notifications.channels.errors import TOO_MANY, Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.domain.notifications.robots import Robot
@@ -59,13 +59,13 @@ class Robots:
         """Send a notice to the robot's group; raises Undelivered."""
         message = payloads.build_robot_message(notice, robot.language, portal_url=self._settings.portal.url)
         address, body = sign(robot, FORMS[robot.kind](message), self._now())
-        status, content = await self._post(address, json.dumps(body, ensure_ascii=False).encode())
+        answer = await self._post(address, json.dumps(body, ensure_ascii=False).encode())
         try:
-            check_answer(robot.kind, status, content)
+            check_answer(robot.kind, answer.status, answer.content)
         except Undelivered as error:
             raise Undelivered(error.code, _unsaid(robot, error.detail), for_good=error.for_good) from error
 
-    async def _post(self, address: str, body: bytes) -> tuple[int, bytes]:
+    async def _post(self, address: str, body: bytes) -> Answer:
         seconds = self._settings.notices.timeout_seconds
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "footage-desk"}
         try:

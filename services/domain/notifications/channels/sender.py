@@ -164,6 +164,7 @@ class Sender:
             error.code,
             error.detail,
             for_good=error.for_good,
+            wait=error.wait,
         )
         metrics.NOTICES.labels(channel, "failed" if last else "deferred").inc()
         log.warning(

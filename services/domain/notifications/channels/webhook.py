@@ -11,7 +11,7 @@ import ssl
 import time
 
 from services.domain.notifications.channels import payloads
-from services.domain.notifications.channels.calls import call
+from services.domain.notifications.channels.calls import Answer, call
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.addresses import Guard, parse_networks
@@ -36,24 +36,23 @@ class Webhook:
             # the receiver compares it with its own clock, so it is the real time, also in a demo
             **signature(self._settings.notices.webhook.key, notice.delivery_id, int(time.time()), body),
         }
-        status = await self._call("POST", headers, body)
-        if 300 <= status < 400:
-            raise Undelivered("redirected", f"HTTP {status}")
-        if not 200 <= status < 300:
-            raise Undelivered("http-error", f"HTTP {status}")
+        answer = await self._call("POST", headers, body)
+        if 300 <= answer.status < 400:
+            raise Undelivered("redirected", f"HTTP {answer.status}")
+        if not 200 <= answer.status < 300:
+            raise Undelivered("http-error", f"HTTP {answer.status}", wait=answer.wait)
 
     async def check(self) -> None:
         """Reach the address and check its certificate, without a payload; raises Undelivered."""
         await self._call("OPTIONS", {}, b"")
 
-    async def _call(self, method: str, headers: dict[str, str], body: bytes) -> int:
-        """Call the address; return the status, without reading the body."""
+    async def _call(self, method: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Call the address, without reading the body of what it answers."""
         context = ssl.create_default_context(cafile=self._settings.notices.webhook.ca_file)
         seconds = self._settings.notices.timeout_seconds
-        status, _ = await call(
+        return await call(
             self._guard, method, self._url, seconds=seconds, headers=headers, body=body, context=context
         )
-        return status
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

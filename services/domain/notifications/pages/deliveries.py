@@ -105,6 +105,8 @@ def _recipient(visitor: Visitor, line: DeliveryRow) -> str:
     if kind == MAIL:
         return line.email or line.person
     named = visitor.translated(CHANNELS[kind])
+    if line.robot is not None:
+        return f"{named}: {line.robot} ({line.robot_address})"
     return f"{line.person} ({named})" if kind == APP else named
 
 

@@ -5,12 +5,13 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Database
 from services.domain.access.administrators import require_administrator
-from services.domain.staffing import directory_import, ldap_client
+from services.domain.staffing import directory_import, directory_links, ldap_client
 from services.domain.staffing.directory_import import Plan
 from services.domain.staffing.ldap_client import Answer
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -66,6 +67,21 @@ async def take_over(visitor: Visiting, typed: Typed, database: GivenDatabase, se
         return await _page(visitor, database, settings, refusal=refusal, typed=typed)
     headers = {"Cache-Control": "no-store"}
     return visitor.page("staffing/taken_over.html", headers=headers, plan=plan, initial=initial)
+
+
+@router.post("/link")
+async def link_again(visitor: Visiting, typed: Typed, database: GivenDatabase, settings: GivenSettings) -> Response:
+    """Link a person whose entry was made anew, and show what the directory would change then."""
+    await database.read(visitor.actor, require_administrator)
+    try:
+        entries = await run_in_thread(ldap_client.read_entries, settings.directory)
+        person_id, entry_id = typed.text("personId"), typed.text("entryId")
+        await database.run(
+            visitor.actor, directory_links.link_again, settings.directory, entries, person_id, entry_id
+        )
+    except Refused as refusal:
+        return await _page(visitor, database, settings, refusal=refusal)
+    return visitor.redirect("/admin/directory", Message("Linked, and the person was told: check what would change."))
 
 
 async def _page(

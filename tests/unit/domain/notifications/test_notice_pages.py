@@ -18,8 +18,10 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.forms import ItemAsked
 from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import robots
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
+from services.domain.notifications.robots import NewRobot
 from services.runtime.rules import Rules
 
 
@@ -206,6 +208,40 @@ async def test_a_channel_that_is_not_set_cannot_be_tried(tmp_path: Path) -> None
         answer = await admin.post("/api/deliveries/test", json={"channel": "webhook"})
         assert (answer.status_code, answer.json()["code"]) == (409, "channel-not-set")
     desk.close()
+
+
+async def test_a_delivery_to_a_chat_group_names_its_robot_also_one_that_has_ended(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    groups = {"安保群": "TOKEN-aaaa", "Storage <group>": "TOKEN-bbbb"}
+    added = {
+        name: desk.run(
+            robots.add,
+            NewRobot("wecom", name, "zh", f"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={token}", None),
+            by="admin",
+        )
+        for name, token in groups.items()
+    }
+    [notice_id] = told(desk)
+    desk.run(robots.end, added["安保群"].id, by="admin")
+    client = await portal.signed_in("admin")
+
+    rows = (await client.get("/api/deliveries?state=open&limit=100")).json()["deliveries"]
+    of_notice = [row for row in rows if row["channel"].startswith("robot:") and row["code"] == "application-incomplete"]
+    assert {(row["robot"], row["robotAddress"]) for row in of_notice} == {
+        ("Storage <group>", "qyapi.weixin.qq.com …bbbb")
+    }
+    assert {row["robot"] for row in rows if row["channel"] in (MAIL, WEBHOOK)} == {None}
+    page = (await client.get("/admin/notices?text=Storage")).text
+    assert "Storage &lt;group&gt;<br><small>群聊, qyapi.weixin.qq.com …bbbb</small>" in page
+    assert "安保群" not in page
+    assert "安保群" in (await client.get("/admin/notices?text=安保群")).text  # what tells the group of its end
+    assert "Storage <group> (qyapi.weixin.qq.com …bbbb)" in (await client.get("/admin/notices?form=csv")).text
+    for text in (page, str(rows)):
+        assert "TOKEN" not in text
+    delivery = desk.the(Delivery, notice_id=notice_id, channel=f"robot:{added['Storage <group>'].id}")
+    again = await client.post(f"/api/deliveries/{delivery.id}/retry")
+    assert again.json()["robot"] == "Storage <group>"
 
 
 @pytest.mark.parametrize("login", ["drafter", "head", "security-head", "supervisor"])

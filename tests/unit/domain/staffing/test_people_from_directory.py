@@ -1,29 +1,36 @@
 """People from the organisation's directory, by LDAP from a server on the loopback."""
 
 import asyncio
+import json
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ldap_server import PASSWORD, READER, Tree, ldap_server
 from notice_servers import certificate
-from portal_client import Portal
+from portal_client import Portal, problem
 from review_desk import ReviewDesk
 from typer.testing import CliRunner
 
 from services.app import doctor
 from services.cli.main import app
 from services.database.tables.audit import AuditEvent
+from services.database.tables.change_requests import ChangeRequest
+from services.database.tables.notices import Notice
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.staffing import DirectoryPerson, Leaving
-from services.database.unit_of_work import Actor
-from services.domain.staffing import directory_import, ldap_client, leaving
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.change_requests import queries
+from services.domain.change_requests import service as change_requests
+from services.domain.staffing import directory_import, directory_links, ldap_client, leaving
 from services.domain.staffing.directory_import import Plan
 from services.domain.staffing.ldap_client import Entry
+from services.domain.work_orders import requested_acts
 from services.runtime.errors import Fatal, Refused
 from services.runtime.settings import Settings, SettingsError
 from services.runtime.settings.directory import DirectorySettings
@@ -158,6 +165,85 @@ def test_a_new_person_with_the_username_of_one_who_has_left_is_never_taken_for_t
     desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", True))
     take_over(desk, new(desk, "keeper2", "id-other"), entry(desk, "drafter"), entry(desk, "keeper"))
     assert desk.the(DirectoryPerson, entry_id="id-keeper").person_id == "keeper"
+
+
+def link(desk: ReviewDesk, person_id: str, entry_id: str, *entries: Entry, by: str = "admin") -> None:
+    desk.run(directory_links.link_again, SETTINGS, entries, person_id, entry_id, by=by)
+
+
+@pytest.mark.requirement("R2", "R52", refuses=True)
+async def test_who_decides_is_linked_to_a_new_entry_only_with_a_second_person(desk: ReviewDesk) -> None:
+    """Deleted in the directory and made anew: the same username, another identifier."""
+
+    def reached(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "reviewer2").email = "reviewer2@footage.example"
+
+    desk.run(reached)
+    both, again = [entry(desk, "reviewer2"), entry(desk, "drafter")], entry(desk, "reviewer2")
+    await directory_import.take_over(desk.database, ADMIN, SETTINGS, both)
+    remade = [replace(again, id="id-anew", dn="cn=anew,dc=example"), both[1]]
+    [left_out] = preview(desk, *remade).left_out
+    assert (left_out.person_id, left_out.entry_id) == ("reviewer2", "id-anew")
+    assert "link the two" in left_out.why.en
+
+    with pytest.raises(Refused) as refused:
+        link(desk, "reviewer2", "id-anew", *remade)
+    assert refused.value.code == "second-person-needed"
+    assert desk.the(DirectoryPerson, person_id="reviewer2").entry_id == "id-reviewer2"
+    request = desk.the(ChangeRequest)
+    assert desk.the(Notice, code="change-requested", person_id="reviewer2")
+    assert {one.person_id for one in desk.all(Notice, code="change-to-check")} >= {"security-head", "supervisor"}
+    with pytest.raises(Refused) as refused:  # neither does one person carry out what one person has asked for
+        await requested_acts.carry_out(desk.database, ADMIN, request.id)
+    assert refused.value.code == "second-person-awaited"
+    with pytest.raises(Refused) as refused:
+        desk.run(change_requests.confirm, request.id, by="reviewer2")
+    assert refused.value.code == "not-second-person"
+
+    shown = desk.run(queries.list_open, by="security-head").requests[0]
+    assert "cn=anew,dc=example" in shown.what_en
+    assert "id-reviewer2" in shown.what_zh
+    desk.run(change_requests.confirm, request.id, by="security-head")
+    await requested_acts.carry_out(desk.database, ADMIN, request.id)
+    assert desk.the(DirectoryPerson, person_id="reviewer2").entry_id == "id-anew"
+    assert desk.the(Notice, code="change-carried-out", person_id="reviewer2")
+    plan = preview(desk, *remade, by=directory_import.ACTOR)
+    assert (plan.changes, plan.left_out, plan.unchanged) == ([], [], 2)
+    last = [event for event in desk.all(AuditEvent) if event.action == "directory-linked"][-1]
+    assert json.loads(last.entry)["detail"] == {"entry": "id-anew", "was": "id-reviewer2"}
+
+
+@pytest.mark.requirement("R2", refuses=True)
+def test_who_decides_nothing_is_linked_by_an_administrator_and_told(desk: ReviewDesk) -> None:
+    take_over(desk, entry(desk, "drafter"), entry(desk, "keeper"), entry(desk, "head"))
+    remade = [replace(entry(desk, "drafter"), id="id-anew"), entry(desk, "head")]
+    elsewhere = [new(desk, "someone", "id-some"), *remade]
+    for person_id, entry_id, entries, by, code in (
+        ("drafter", "id-head", remade, "admin", "not-to-link"),  # that of somebody else
+        ("head", "id-anew", remade, "admin", "not-to-link"),  # whose own entry is there
+        ("keeper", "id-anew", remade, "admin", "not-to-link"),  # of another username
+        ("inspector", "id-some", elsewhere, "admin", "not-to-link"),  # who was made here
+        ("drafter", "id-gone", remade, "admin", "not-to-link"),
+        ("drafter", "id-anew", remade, "security-head", "administrators-only"),
+    ):
+        with pytest.raises(Refused) as refused:
+            link(desk, person_id, entry_id, *entries, by=by)
+        assert refused.value.code == code, (person_id, entry_id)
+    assert desk.the(DirectoryPerson, person_id="drafter").entry_id == "id-drafter"
+
+    link(desk, "drafter", "id-anew", *remade)
+    assert desk.the(DirectoryPerson, person_id="drafter").entry_id == "id-anew"
+    assert desk.the(Notice, code="account-changed", person_id="drafter")
+    assert desk.all(ChangeRequest) == []
+    assert [change.login for change in preview(desk, *remade).changes] == ["keeper"]  # who is missing indeed
+
+
+def test_nobody_links_their_own_account(desk: ReviewDesk) -> None:
+    take_over(desk, entry(desk, "admin"), entry(desk, "drafter"))
+    remade = [replace(entry(desk, "admin"), id="id-anew"), entry(desk, "drafter")]
+    with pytest.raises(Refused, match="your own account"):
+        link(desk, "admin", "id-anew", *remade)
+    assert desk.all(ChangeRequest) == []
 
 
 @pytest.mark.requirement("R46", refuses=True)
@@ -298,7 +384,20 @@ async def test_an_administrator_tests_checks_and_takes_over_on_the_page(desk: Re
             assert (plan["changes"], plan["unchanged"]) == ([], 3)
             answer = await admin.post("/api/admin/directory/plan", json={"fingerprint": "x"})
             assert answer.status_code == 409
+            dn = next(iter(tree.people))
+            tree.people[dn] = {**tree.people[dn], "entryUUID": str(uuid.UUID(int=9))}
+            page = await admin.post("/admin/directory/check", data=form)
+            named = dict(re.findall(r'name="(personId|entryId)" value="([^"]+)"', page.text))
+            assert named["entryId"] == str(uuid.UUID(int=9))
+            wrong = await admin.post("/admin/directory/link", data={**form, **named, "personId": "head"})
+            assert (wrong.status_code, "用户名相同的新条目" in wrong.text) == (409, True)
+            linked = await admin.post("/admin/directory/link", data={**form, **named})
+            assert linked.status_code == 303, linked.text
+            again = await admin.post("/api/admin/directory/links", json=named)
+            assert problem(again)[:2] == (409, "not-to-link")
+            assert (await admin.get("/api/admin/directory/plan")).json()["leftOut"] == []
             head = await portal.signed_in("head")
+            assert (await head.post("/api/admin/directory/links", json=named)).status_code == 403
             assert (await head.get("/admin/directory")).status_code == 403
             assert (await head.get("/api/admin/directory/plan")).status_code == 403
     for event in desk.all(AuditEvent):
