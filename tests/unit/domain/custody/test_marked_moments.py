@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import av
 import pytest
+import redacted_footage
 from custody_browser import Browser
 from custody_desk import Case, Desk
 from lent_case import SEALED
@@ -20,13 +21,11 @@ from on_site_case import COMPANION, ELSEWHERE, STATION, OnSiteDesk, lent_on_site
 from prepared_desk import prepared_desk
 from redacted_case import HOUR, PART, RECIPE, made
 
-from services.database.leases import Lease
 from services.database.tables.applications import Application, Revision
 from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Viewing
 from services.database.tables.custody import CustodyEntry
-from services.database.tables.derivatives import Derivative
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
@@ -53,9 +52,7 @@ from services.vault.keys.secret_box import KeyFileBox
 from services.vault.labels import label_key
 from services.vault.sealing import open_sealed
 from services.vault.store.protocol import Location
-from services.workers import redactions
 from services.workers.attachment_sweep import sweep
-from services.workers.redactions import RedactionMaker
 
 FROZEN = "copy-frozen"
 
@@ -411,30 +408,11 @@ def test_thumbnails_of_a_redacted_copy_count_as_nothing_watched(loan: LoanDesk) 
             loan.desk.run(thumbnails.record, "derivative", row.id, opened, 12, address="x", by=stranger)
 
 
-REDACTED = {
-    "mode": "keep-one",
-    "picture": {"width": 160, "height": 96},
-    "regions": [{"start": 0, "end": 30_000, "keyframes": [{"at": 0, "x": 0, "y": 0, "width": 80, "height": 64}]}],
-}
-
-
-async def redacted(watching: Watching, copy_id: str) -> Derivative:
-    """Have a redacted copy of a copy made, of real footage."""
-    desk, browser = watching.desk, watching.browser
-    asked = {"copyId": copy_id, "reason": "申请复制。", "recipe": json.dumps(REDACTED)}
-    sent = await browser.send(f"/matters/new/redaction?case={watching.case.id}", **asked)
-    assert sent.status_code == 303, sent.text
-    lease = Lease(desk.database, redactions.LEASE, redactions.LENGTH)
-    assert await RedactionMaker(desk.database, desk.store, desk.loan_keys, lambda: desk.signer, lease=lease).run()
-    [row] = [one for one in desk.rows(Derivative) if one.copy_id == copy_id]
-    return row
-
-
 @pytest.mark.requirement("R28", "R37", "R47")
 @pytest.mark.requirement("R6", "R41", "R57", refuses=True)
 async def test_marks_of_a_redacted_copy_are_of_it_alone_and_its_stills_say_so(watching: Watching) -> None:
     browser, desk, gate = watching.browser, watching.desk, watching.gate
-    row = await redacted(watching, gate)
+    row = redacted_footage.make(desk, gate)
     [matter] = desk.rows(Matter)
     api = f"/api/derivatives/{row.id}"
     viewing = (await browser.post(f"{api}/viewings", purposeConfirmed=True)).json()["id"]
