@@ -532,6 +532,14 @@ STILL: dict[str, Any] = {
     },
     **{"by": BY, "savedAt": SPAN[1], "viewing": "viewing-1"},
 }
+REDACTED_STILL: dict[str, Any] = {
+    **STILL,
+    **{"title": "脱敏副本截图单", "number": "JT-2031-000002"},
+    "derivative": {
+        **{"id": "derivative-1", "statement": "derived, not the original", "redaction": "TM-2031-000001"},
+        **{"labelSha256": HASH, "sha256": HASH, "recipeSha256": HASH},
+    },
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -557,6 +565,7 @@ EACH: dict[str, dict[str, Any]] = {
     "referral": REFERRAL,
     "sitting": SITTING,
     "still": STILL,
+    "redacted-still": REDACTED_STILL,
     "refusal-notice": REFUSAL,
     "reconciliation": RECONCILED,
     **dict.fromkeys(WORK_ORDERS, WORK_ORDER),

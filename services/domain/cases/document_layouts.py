@@ -44,6 +44,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "confidentiality-agreement": agreement_sheet.lay_out,
     "sitting": sitting_sheet.lay_out,
     "still": still_sheet.lay_out,
+    "redacted-still": still_sheet.lay_out,
     "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
     **dict.fromkeys(WORK_ORDERS, work_order_documents.lay_out),

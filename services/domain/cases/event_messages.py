@@ -80,6 +80,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "card-number-deleted": Message("Number of a card deleted after its time"),
     "refusal-notice-written": Message("Notice to the person who was filmed written"),
     "still-written": Message("Still of the footage filed"),
+    "redacted-still-written": Message("Still of a redacted copy filed"),
     "still-read": Message("Still of the footage opened"),
     "picture-purged": Message("Image of a still deleted with its footage"),
     "thumbnails-shown": Message("Thumbnails of the footage shown"),

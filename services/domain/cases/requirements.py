@@ -59,6 +59,7 @@ DOCUMENTS: Mapping[str, str] = {
     "custody-log": "R47",
     "sitting": "R41 R57",
     "still": "R37 R41",
+    "redacted-still": "R37 R41",
 }
 
 

@@ -55,15 +55,22 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True)
 class OpenedDerivative:
-    """A redacted copy that the actor may watch now; ``key_id`` names the key that opens it."""
+    """A redacted copy that the actor may watch now; ``key_id`` names the key that opens it.
+
+    ``copy_id`` and ``hand_over_id`` are of the copy that it was derived of, and its loan. ``sitting_id`` is of the open
+    sitting, where that copy is viewed on site alone by the actor.
+    """
 
     derivative_id: str
     matter_id: str
     application_id: str
+    copy_id: str
+    hand_over_id: str
     purpose: str
     key_id: str
     until: datetime
     sealed: dict[str, Any]
+    sitting_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,17 +112,19 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
     hand_over = _hand_over(uow, row)
     if hand_over is None or not suspensions.is_held(hand_over):
         raise _refused(*OVER)
-    if not _decides(uow, row):
-        _require_copy(uow, row.copy_id, address)
+    sitting_id = None if _decides(uow, row) else _require_copy(uow, row.copy_id, address).sitting_id
     until = hand_over.due_at or uow.now
     return OpenedDerivative(
         row.id,
         row.matter_id,
         row.application_id,
+        row.copy_id,
+        hand_over.id,
         hand_over.purpose or application.purpose,
         row.attempt_id,
         until,
         dict(row.sealed),
+        sitting_id,
     )
 
 
@@ -147,10 +156,10 @@ def _decides(uow: UnitOfWork, row: Derivative) -> bool:
     return any(refusal is None or refusal.code == "agreement-missing" for refusal in refusals)
 
 
-def _require_copy(uow: UnitOfWork, copy_id: str, address: str | None) -> None:
-    """Raise Refused unless the copy itself opens for the actor now."""
+def _require_copy(uow: UnitOfWork, copy_id: str, address: str | None) -> grants.OpenedCopy:
+    """Return the copy itself; Refused unless it opens for the actor now."""
     try:
-        grants.check(uow, copy_id, "view", address=address)
+        return grants.check(uow, copy_id, "view", address=address)
     except NotFound as stranger:  # whose right has ended with the custody, or never was of this copy
         raise _refused(*grants.VIEW_ENDED) from stranger
 

@@ -55,6 +55,7 @@ def _event(entry: JsonView) -> Cell:
         f"人员 {entry.text('detail.to.name')}" if entry.has("detail.to.name") else "",
         f"地点 {entry.text('detail.place')}" if entry.has("detail.place") else "",
         f"录像时刻 {detail['at'].replace('T', ' ')}" if "at" in detail else "",
+        f"脱敏副本 {detail['redaction']}" if "redaction" in detail else "",
         f"截图单 {detail['document']}" if "document" in detail else "",
         f"登记表 {detail['sitting']}" if "sitting" in detail else "",
         f"在场 {'、'.join(detail['present'])}" if detail.get("present") else "",

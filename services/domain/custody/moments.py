@@ -1,23 +1,26 @@
-"""Moments of a copy that people mark while they watch it: bookmarks with words, and where a moment lies (R41, R47).
+"""Moments of footage that people mark while they watch it: bookmarks with words, and where a moment lies (R41, R47).
 
-A bookmark is an entry of the custody log, so nobody removes it; a further one corrects it. Who may watch the copy now
-makes and reads them, under an open viewing of the own.
+A bookmark is an entry of the custody log, so nobody removes it; a further one corrects it. Who may watch the copy now,
+or the redacted copy that was derived of it, makes and reads them, under an open viewing of the own. What was marked in
+one is not shown in the other: both have their own pictures.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Item
-from services.database.tables.copies import Copy
+from services.database.tables.copies import Copy, Viewing
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.derivatives import Derivative, DerivativeViewing
+from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import grants, log, playlist, viewings
+from services.domain.custody import derivative_viewings, log, playlist, suspensions, viewings
 from services.domain.custody.schemas import MarkedMoment
 from services.runtime.errors import Refused
 from services.vault.coverage import Coverage, Fragment, Part, fragments_from_json
@@ -27,6 +30,29 @@ STILL_SAVED = "still-saved"
 EVENTS = (BOOKMARKED, STILL_SAVED)
 MOST = 500  # bookmarks of one loan
 EDGE_MS = 100  # by which a player may be behind the end of a fragment
+
+MarkedKind = Literal["copy", "derivative"]
+"""An issued copy, or a redacted copy that was derived of one."""
+
+
+@dataclass(frozen=True)
+class OpenedFootage:
+    """Footage that is open to the actor in a viewing; ``copy_id`` is of the issued copy, itself or derived of.
+
+    ``id`` is that of the footage, and ``key_id`` names the key that opens it. ``sitting_id`` is of the open sitting,
+    where it is viewed on site alone.
+    """
+
+    kind: MarkedKind
+    id: str
+    copy_id: str
+    application_id: str
+    hand_over_id: str
+    purpose: str
+    key_id: str
+    sealed: dict[str, Any]
+    sitting_id: str | None
+    viewing: Viewing | DerivativeViewing
 
 
 @dataclass(frozen=True)
@@ -62,12 +88,80 @@ def locate(sealed: Mapping[str, Any], at_ms: int) -> Place:
     )
 
 
+def require_open(
+    uow: UnitOfWork, kind: MarkedKind, footage_id: str, viewing_id: str, *, address: str | None, lock: bool = False
+) -> OpenedFootage:
+    """Return footage that the actor is viewing now, the viewing locked if asked for; Refused as the watching is."""
+    if kind == "copy":
+        copy, viewing = viewings.require_open(uow, footage_id, viewing_id, address=address, lock=lock)
+        return OpenedFootage(
+            kind,
+            copy.copy_id,
+            copy.copy_id,
+            copy.application_id,
+            copy.hand_over_id,
+            copy.purpose,
+            copy.copy_id,
+            copy.sealed,
+            copy.sitting_id,
+            viewing,
+        )
+    derivative = derivative_viewings.check(uow, footage_id, address=address)
+    return OpenedFootage(
+        kind,
+        derivative.derivative_id,
+        derivative.copy_id,
+        derivative.application_id,
+        derivative.hand_over_id,
+        derivative.purpose,
+        derivative.key_id,
+        derivative.sealed,
+        derivative.sitting_id,
+        derivative_viewings.get_mine(uow, footage_id, viewing_id, lock=lock),
+    )
+
+
+def require_markable(
+    uow: UnitOfWork, kind: MarkedKind, footage_id: str, viewing_id: str, *, address: str | None, lock: bool = False
+) -> OpenedFootage:
+    """Return footage in which the actor marks a moment now; Refused as the watching is, and while its loan is closed.
+
+    Who decides about a redacted copy watches it while the loan is suspended, and writes nothing in its custody log.
+    """
+    opened = require_open(uow, kind, footage_id, viewing_id, address=address, lock=lock)
+    hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
+    over = hand_over.due_at is not None and uow.now >= hand_over.due_at
+    if over or suspensions.list_open(uow, hand_over):
+        raise Refused(
+            "marks-closed",
+            "Access to the copy is suspended or its use period has ended: nothing can be marked in it now.",
+            status=403,
+        )
+    return opened
+
+
+def lock_loan(uow: UnitOfWork, kind: MarkedKind, footage_id: str) -> None:
+    """Lock the loan of the footage, whose custody log is written next."""
+    copy_id: str | None = footage_id
+    if kind == "derivative":
+        copy_id = uow.session.scalar(select(Derivative.copy_id).where(Derivative.id == footage_id))
+    if copy_id is not None:
+        viewings.lock_loan(uow, copy_id)
+
+
 def add_bookmark(
-    uow: UnitOfWork, copy_id: str, viewing_id: str, *, at_ms: int, text: str, address: str | None
+    uow: UnitOfWork,
+    kind: MarkedKind,
+    footage_id: str,
+    viewing_id: str,
+    *,
+    at_ms: int,
+    text: str,
+    address: str | None,
 ) -> CustodyEntry:
-    """Enter a bookmark in the custody log; Refused as the watching is, without words, and beyond ``MOST``."""
-    viewings.lock_loan(uow, copy_id)
-    opened, _ = viewings.require_open(uow, copy_id, viewing_id, address=address)
+    """Enter a bookmark in the custody log; Refused as ``require_markable``, without words, and beyond ``MOST``."""
+    lock_loan(uow, kind, footage_id)
+    opened = require_markable(uow, kind, footage_id, viewing_id, address=address)
     words = require_words(text)
     place = locate(opened.sealed, at_ms)
     log.require_fewer(uow, opened.hand_over_id, (BOOKMARKED,), MOST)
@@ -76,11 +170,20 @@ def add_bookmark(
         uow.session.get_one(HandOver, opened.hand_over_id),
         BOOKMARKED,
         person_id=uow.actor.id,
-        copy_id=copy_id,
+        copy_id=opened.copy_id,
         text=words,
-        at=written(uow, copy_id, place.at),
+        at=written(uow, opened.copy_id, place.at),
         atMs=at_ms,
+        **of_derivative(uow, opened),
     )
+
+
+def of_derivative(uow: UnitOfWork, opened: OpenedFootage) -> dict[str, str | None]:
+    """Return what an entry says besides of a redacted copy: its id, and the number of its redaction."""
+    if opened.kind == "copy":
+        return {}
+    number = select(Matter.number).join(Derivative, Derivative.matter_id == Matter.id)
+    return {"derivative": opened.id, "redaction": uow.session.scalar(number.where(Derivative.id == opened.id))}
 
 
 def require_words(text: str) -> str:
@@ -97,24 +200,28 @@ def written(uow: UnitOfWork, copy_id: str, at: datetime) -> str:
     return at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds")
 
 
-def get_list(uow: UnitOfWork, copy_id: str, viewing_id: str, *, address: str | None) -> list[MarkedMoment]:
-    """Return what was marked in a copy that the actor is viewing now; Refused as the watching is."""
-    opened, _ = viewings.require_open(uow, copy_id, viewing_id, address=address)
-    return list_of(uow, opened)
-
-
-def list_of(uow: UnitOfWork, opened: grants.OpenedCopy) -> list[MarkedMoment]:
-    """Return what was marked in a copy that is open to the actor, in the order of the footage."""
+def get_list(
+    uow: UnitOfWork, kind: MarkedKind, footage_id: str, viewing_id: str, *, address: str | None
+) -> list[MarkedMoment]:
+    """Return what was marked in footage that the actor is viewing now, in its order; Refused as the watching is."""
+    opened = require_open(uow, kind, footage_id, viewing_id, address=address)
     query = (
-        select(CustodyEntry, Person.name)
+        select(CustodyEntry, Person.name, Item.position)
         .join(Person, Person.id == CustodyEntry.person_id)
+        .join(Copy, Copy.id == CustodyEntry.copy_id)
+        .join(Item, Item.id == Copy.item_id)
         .where(
             CustodyEntry.hand_over_id == opened.hand_over_id,
             CustodyEntry.copy_id == opened.copy_id,
             CustodyEntry.event.in_(EVENTS),
         )
     )
-    found = [_shown(entry, name) for entry, name in uow.session.execute(query)]
+    derivative = opened.id if kind == "derivative" else None
+    found = [
+        _shown(entry, name, position)
+        for entry, name, position in uow.session.execute(query)
+        if entry.detail.get("derivative") == derivative
+    ]
     return sorted(found, key=lambda one: (one.at_ms, one.seq))
 
 
@@ -135,8 +242,10 @@ def _offset(moment: datetime) -> str:
     return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
-def _shown(entry: CustodyEntry, by: str) -> MarkedMoment:
+def _shown(entry: CustodyEntry, by: str, item: int) -> MarkedMoment:
     detail = entry.detail
+    derivative = detail.get("derivative")
+    footage = f"copies/{entry.copy_id}" if derivative is None else f"derivatives/{derivative}"
     return MarkedMoment(
         seq=entry.seq,
         kind="bookmark" if entry.event == BOOKMARKED else "still",
@@ -145,6 +254,8 @@ def _shown(entry: CustodyEntry, by: str) -> MarkedMoment:
         text=detail.get("text") or "",
         by=by,
         made_at=entry.at,
+        item=item,
+        redaction=detail.get("redaction"),
         number=detail.get("document"),
-        picture=f"/api/copies/{entry.copy_id}/stills/{detail['still']}/picture" if "still" in detail else None,
+        picture=f"/api/{footage}/stills/{detail['still']}/picture" if "still" in detail else None,
     )

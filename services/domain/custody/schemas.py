@@ -200,9 +200,10 @@ class NamedRecipient(PersonToChoose):
 
 
 class MarkedMoment(Answer):
-    """A moment of a copy that somebody has marked while watching it.
+    """A moment of a copy, or of a redacted copy, that somebody has marked while watching it.
 
     ``kind``: ``bookmark`` or ``still``. ``at`` is the recorder's own time, ``atMs`` counts from the first picture.
+    ``item`` is the position on the form, ``redaction`` the number of the redaction that made the copy, if one did.
     ``number`` is that of a still's document, and ``picture`` where it is shown in a viewing that is open.
     """
 
@@ -213,6 +214,8 @@ class MarkedMoment(Answer):
     text: str
     by: str
     made_at: Moment
+    item: int
+    redaction: str | None
     number: str | None
     picture: str | None
 

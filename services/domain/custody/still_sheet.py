@@ -5,7 +5,9 @@ from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Pairs, Part, cell
 
 TITLE = "视频录像截图单"
+TITLE_OF_DERIVATIVE = "脱敏副本截图单"
 WHERE = "截图属于录像内容，加密封存，只在查看该副本时显示；本单不含画面。"
+DERIVED = "派生件（脱敏副本），非原件"
 
 
 def lay_out(still: JsonView) -> list[Part]:
@@ -26,6 +28,14 @@ def lay_out(still: JsonView) -> list[Part]:
         [("主档 SHA-256", (still.hash("master.sha256"),))],
         [("副本 SHA-256", (still.hash("copy.sha256"),))],
     ]
+    if still.has("derivative"):
+        label = (still.hash("derivative.labelSha256"),) if still.has("derivative.labelSha256") else cell()
+        came += [
+            [("性质", cell(DERIVED)), ("脱敏制作记录", cell(still.text("derivative.redaction")))],
+            [("脱敏副本 SHA-256", (still.hash("derivative.sha256"),))],
+            [("脱敏副本标签 SHA-256", label)],
+            [("配方 SHA-256", (still.hash("derivative.recipeSha256"),))],
+        ]
     kept: Pairs = [
         [
             ("画面", cell(f"{frame.text('width')}×{frame.text('height')}，{frame.text('pixels')}")),

@@ -15,7 +15,7 @@ from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import derivative_viewings, emergency, moments, playlist, viewings
+from services.domain.custody import emergency, moments, playlist, viewings
 from services.domain.custody.grants import CopyKind
 from services.runtime.errors import Refused
 from services.vault.coverage import Coverage, fragments_from_json
@@ -116,12 +116,8 @@ def plan(sealed: Mapping[str, Any], cells: int) -> list[Piece | None]:
 
 
 def _require_open(uow: UnitOfWork, kind: CopyKind, copy_id: str, viewing_id: str, address: str | None) -> _Open:
-    if kind == "derivative":
-        derivative = derivative_viewings.check(uow, copy_id, address=address)
-        watching = derivative_viewings.get_mine(uow, copy_id, viewing_id, lock=True)
-        return _Open(derivative.application_id, derivative.key_id, derivative.sealed, watching)
     if kind == "emergency-copy":
         seen, look = emergency.require_open(uow, copy_id, viewing_id, lock=True)
         return _Open(seen.application_id, copy_id, seen.sealed, look)
-    opened, viewing = viewings.require_open(uow, copy_id, viewing_id, address=address, lock=True)
-    return _Open(opened.application_id, copy_id, opened.sealed, viewing)
+    opened = moments.require_open(uow, kind, copy_id, viewing_id, address=address, lock=True)
+    return _Open(opened.application_id, opened.key_id, opened.sealed, opened.viewing)

@@ -47,6 +47,7 @@ SERIES = {
     "lift-hold": "JL",
     "sitting": "CY",
     "still": "JT",
+    "redacted-still": "JT",
     "refusal-notice": "GZ",
     "violation": "WG",
     "referral": "YS",

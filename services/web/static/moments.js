@@ -1,17 +1,16 @@
-// Bookmarks and stills beside the player: what is marked stays in the custody log, and a click goes there.
-(() => {
-  const desk = document.getElementById("moments");
-  const player = document.getElementById("player");
-  const video = document.getElementById("video");
-  const form = document.getElementById("mark-form");
-  const words = document.getElementById("mark-words");
-  const at = document.getElementById("mark-at");
-  const list = document.getElementById("mark-list");
-  const none = document.getElementById("mark-none");
-  const ticks = document.getElementById("ticks");
-  const said = document.getElementById("mark-said");
-  const figure = document.getElementById("still-shown");
+// Bookmarks and stills beside what plays the footage: what is marked stays in the custody log, and a click goes there.
+// The element that `data-player` names tells what it shows; see the end of player.js.
+for (const desk of document.querySelectorAll(".moments")) {
   const told = desk.dataset;
+  const player = document.getElementById(told.player);
+  const ticks = document.getElementById(told.ticks);
+  const form = desk.querySelector("form");
+  const words = desk.querySelector("[name=text]");
+  const at = desk.querySelector(".at");
+  const list = desk.querySelector(".marked");
+  const none = desk.querySelector(".none");
+  const said = desk.querySelector(".said");
+  const figure = desk.querySelector("figure");
   const chinese = document.documentElement.lang.startsWith("zh");
   const buttons = [...form.querySelectorAll("button")];
   let marked = JSON.parse(told.now);
@@ -33,7 +32,7 @@
     go.className = "quiet small";
     go.textContent = player.written(moment.atMs);
     go.setAttribute("aria-label", told.go.replace("{time}", player.written(moment.atMs)).replace("{words}", moment.text || told[moment.kind]));
-    go.addEventListener("click", () => { video.pause(); player.seekTo(moment.atMs); });
+    go.addEventListener("click", () => { player.pause(); player.seekTo(moment.atMs); });
     const text = document.createElement("span");
     text.className = "text";
     text.textContent = moment.text;
@@ -80,7 +79,7 @@
     const moment = player.shownAt();
     if (moment === null || busy) return;
     const from = document.activeElement;
-    video.pause();
+    player.pause();
     busy = true;
     allow();
     say(told.waiting);
@@ -111,12 +110,11 @@
     event.preventDefault();
     mark(event.submitter?.value ?? "bookmark");
   });
-  function follow() {
+  player.addEventListener("footage-moved", () => {
     const moment = player.shownAt();
     at.textContent = moment === null ? "—" : player.written(moment);
     allow();
-  }
-  for (const name of ["timeupdate", "seeked", "loadeddata", "pause"]) video.addEventListener(name, follow);
+  });
   player.addEventListener("footage-known", show);
   player.addEventListener("footage-closed", () => {
     closed = true;
@@ -124,6 +122,6 @@
     figure.querySelector("img").removeAttribute("src");
     for (const control of desk.querySelectorAll("button, input")) control.disabled = true;
   });
-  player.keys.b = () => { video.pause(); words.focus(); };
-  player.keys.s = () => { video.pause(); buttons[1].focus(); }; // a still stays for good: Enter saves it
-})();
+  player.keys.b = () => { player.pause(); words.focus(); };
+  player.keys.s = () => { player.pause(); buttons[1].focus(); }; // a still stays for good: Enter saves it
+}

@@ -27,13 +27,14 @@
     playing = false;
     for (const half of halves) half.footage.close(sentence);
     for (const control of pair.querySelectorAll("button, select, input")) control.disabled = true;
+    for (const { element } of halves) element.dispatchEvent(new Event("footage-closed"));
     for (const strip of pair.querySelectorAll(".strip")) strip.remove();
     document.exitFullscreen?.call(document).catch(() => {});
   }
   halves = [...pair.querySelectorAll(".half")].map((element, place) => {
     const half = {
       element, place, told: element.dataset, video: element.querySelector("video"), note: element.querySelector(".no-footage"),
-      time: element.querySelector(".own-time small"), format: parts(element.dataset.zone), sought: null,
+      time: element.querySelector(".own-time small"), format: parts(element.dataset.zone), sought: null, shown: null,
     };
     half.footage = window.footageStage({
       told: half.told, stage: element.querySelector(".stage"), video: half.video, say, closed: closeAll, taken: know,
@@ -46,8 +47,9 @@
   const rate = () => Number(speed.value);
 
   // --- where each has to be
-  /** The half's own recorder time: the second one's clock may be corrected by what was measured. */
-  const timeOf = (half) => at + (half.place === 1 && shift?.checked ? Number(pair.dataset.shift) : 0);
+  /** By how much the half's own recorder time is later: the second one's clock may be corrected by what was measured. */
+  const shiftOf = (half) => (half.place === 1 && shift?.checked ? Number(pair.dataset.shift) : 0);
+  const timeOf = (half) => at + shiftOf(half);
   function gapAt({ footage }, moment) {
     if (moment < footage.first) return { start: null, end: footage.first };
     if (moment >= footage.last - 50) return { start: footage.last, end: null };
@@ -61,7 +63,10 @@
     const moment = timeOf(half);
     const gap = gapAt(half, moment);
     half.element.classList.toggle("in-gap", gap !== null);
-    half.note.hidden = gap === null;
+    if (half.note.hidden !== (gap === null)) {
+      half.note.hidden = gap === null;
+      moved(half);
+    }
     half.time.textContent = exact(half.format, moment);
     if (gap !== null) {
       const sentence = gap.start === null ? half.told.begins : gap.end === null ? half.told.over : half.told.gap;
@@ -141,6 +146,24 @@
   };
   pair.querySelector("[data-do=full]").hidden = !pair.requestFullscreen; // a phone that shows a video alone, without its watermark
   function faster(by) { speed.selectedIndex = Math.max(0, Math.min(speed.options.length - 1, speed.selectedIndex + by)); }
+  // What marks moments of a half reads times on it, as on the one player; B and S are of the first, with Shift of the second.
+  const moved = ({ element }) => element.dispatchEvent(new Event("footage-moved"));
+  for (const half of halves) {
+    const { element, footage, video } = half;
+    const learn = (_now, { mediaTime }) => { half.shown = mediaTime; video.requestVideoFrameCallback(learn); };
+    video.requestVideoFrameCallback?.(learn);
+    video.addEventListener("seeking", () => { half.shown = null; });
+    for (const name of ["timeupdate", "seeked", "loadeddata", "pause"]) video.addEventListener(name, () => moved(half));
+    Object.assign(element, {
+      keys: {},
+      pause: () => { playing = false; },
+      seekTo: (milliseconds) => { if (footage.ready) go(footage.first + milliseconds - shiftOf(half)); },
+      written: (milliseconds) => (footage.ready ? written(half.format, footage.first + milliseconds).slice(11) : ""),
+      shareOf: (milliseconds) => (footage.first + milliseconds - START) / (END - START),
+      shownAt: () => (footage.ready && !footage.closed && half.note.hidden && video.readyState >= 2
+        ? footage.recorderTime(half.shown !== null && Math.abs(half.shown - video.currentTime) < 1 ? half.shown : video.currentTime) - footage.first : null),
+    });
+  }
   const keys = {
     " ": acts.play, k: acts.play, j: acts.back, l: acts.forward, ",": acts.previous, ".": acts.next, f: acts.full,
     ArrowLeft: () => go(at - 5000), ArrowRight: () => go(at + 5000),
@@ -151,7 +174,8 @@
     if (act && !closed()) acts[act.dataset.do]();
   });
   document.addEventListener("keydown", (event) => {
-    const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const act = keys[key] ?? halves[event.shiftKey ? 1 : 0].element.keys[key];
     if (!act || window.footageKeyIsTaken(event) || closed() || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     act();
@@ -169,6 +193,7 @@
     Object.assign(line, { min: START, max: END, disabled: false });
     Object.assign(jumpTo, { min: written(format, START, "T"), max: written(format, END, "T") });
     for (const button of pair.querySelectorAll("[data-do]")) button.disabled = false;
+    for (const { element } of halves) element.dispatchEvent(new Event("footage-known"));
     strips();
   }
   /** One after the other: a person has one row made at a time. Each lies below its part of the common time. */

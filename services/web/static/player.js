@@ -114,6 +114,9 @@
   });
   line.addEventListener("input", () => { if (footage.ready) footage.seek(footage.playTime(Number(line.value))); });
   for (const name of ["timeupdate", "seeking", "seeked", "loadeddata", "pause"]) video.addEventListener(name, show);
+  for (const name of ["timeupdate", "seeked", "loadeddata", "pause"]) {
+    video.addEventListener(name, () => player.dispatchEvent(new Event("footage-moved")));
+  }
 
   // --- what the buttons and the line say of it: the browser's own controls tell another time, and are left out
   const button = (act) => player.querySelector(`[data-do=${act}]`);
@@ -142,7 +145,9 @@
     if (document.fullscreenElement === video) document.exitFullscreen().then(acts.full);
   });
 
-  // What else draws into the stage, or reports what was played, reads times here: milliseconds after the first picture.
+  // What else draws into the stage, marks moments, or reports what was played, reads times here: milliseconds after the
+  // first picture. It hears of footage-known, footage-moved and footage-closed.
+  player.pause = () => video.pause();
   player.timeAt = (seconds) => (footage.ready ? footage.recorderTime(seconds) - footage.first : 0);
   player.seekTo = (milliseconds) => { if (footage.ready) footage.seek(footage.playTime(footage.first + milliseconds)); };
   player.written = (milliseconds) => (footage.ready ? written(recorderParts, footage.first + milliseconds).slice(11) : "");

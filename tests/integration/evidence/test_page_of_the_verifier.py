@@ -1,8 +1,10 @@
 """``verify.html`` comes to the result of ``verify.pyz``, line by line, on every package that somebody has changed."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -13,18 +15,31 @@ import amount
 import package_tampering as tampering
 import pytest
 import tools
+from case_people import CUSTODIAN
 from evidence_case import Made
 from older_package import open_older
+from package_desk import opened
 from playwright.sync_api import Browser, Page, sync_playwright
+from redacted_footage import RECIPE
 from tampered_packages import Small, Tampered, groups, packed_by_others
+from whole_footage import Footage
+from whole_matter import ask
 
 from services.bench import small_case
+from services.database.leases import Lease
+from services.database.tables.copies import Copy
+from services.database.tables.derivatives import Derivative
+from services.evidence import package
+from services.runtime.threads import run_in_thread
+from services.vault.envelopes import open_envelope
 from services.vault.keys.log_key import ensure_log_key
 from services.vault.keys.signer import Signer
 from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier.examination import examine
 from services.verifier.page import build
 from services.verifier.report import Report
+from services.workers import redactions
+from services.workers.redactions import RedactionMaker
 
 pytestmark = [pytest.mark.tool("chromium"), pytest.mark.tool("openssl"), pytest.mark.timeout(900)]
 
@@ -129,6 +144,54 @@ def different(report: Report, shown: dict[str, Any]) -> list[Any]:
 
 def in_own_words(*lines: dict[str, Any]) -> bool:
     return any(OWN_WORDS.search(line["found"]) for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R37", "R47", refuses=True)
+def test_both_verifiers_hold_stills_of_a_copy_and_of_its_redacted_copy_alike(
+    browser: Browser, tmp_path: Path, case_footage: Footage, case_books: Path
+) -> None:
+    with ThreadPoolExecutor(1) as aside:  # an open browser has a loop in this thread
+        path, root = aside.submit(asyncio.run, with_stills(tmp_path, case_footage, case_books)).result()
+    contents = tampering.read(path)
+    pictures = [name for name in contents if re.fullmatch(r"attachments/\d+\.jpg", name)]
+    sheets = [name for name in contents if re.fullmatch(r"documents/JT-[\d-]+\.(json|pdf)", name)]
+    labels = [name for name in contents if re.fullmatch(r"documents/JT-[\d-]+\.label\.json", name)]
+    kinds = [open_envelope(contents[name]).statement["predicate"]["kind"] for name in labels]
+    assert (len(pictures), sorted(kinds)) == (2, ["redacted-still", "still"])
+    changed = [path]
+    for name in (*pictures, *sheets, *labels):
+        altered = {**contents, name: contents[name][:-1] + bytes([contents[name][-1] ^ 1])}
+        changed.append(tampering.write(tmp_path / f"{len(changed)}.zip", altered))
+
+    with opened_page(browser, tmp_path) as page:
+        page.evaluate(FIELD)
+        page.set_input_files("#many", changed)
+        found = page.evaluate(VERIFY, [[root]] * len(changed))
+
+    reports = [examine(one, [root]) for one in changed]
+    assert [report.exit_code for report in reports] == [0] + [1] * (len(changed) - 1)
+    assert [different(report, shown) for report, shown in zip(reports, found, strict=True)] == [[]] * len(changed)
+
+
+async def with_stills(folder: Path, footage: Footage, books: Path) -> tuple[Path, str]:
+    """The package of a case with a still of a copy and one of its redacted copy, and the fingerprint of its root."""
+    async with opened(folder, footage, books) as desk, desk.portal(CUSTODIAN) as client:
+        container = desk.container
+        [copy] = desk.rows(Copy)
+        await ask(desk, desk.case, "redaction", copyId=copy.id, recipe=RECIPE)
+        lease = Lease(desk.database, redactions.LEASE, redactions.LENGTH)
+        maker = RedactionMaker(
+            desk.database, container.store, container.loan_keys, lambda: container.signer, lease=lease
+        )
+        assert await maker.run()
+        [redacted] = desk.rows(Derivative)
+        for footage_of in (f"/api/copies/{copy.id}", f"/api/derivatives/{redacted.id}"):
+            viewing = (await client.post(f"{footage_of}/viewings", json={"purposeConfirmed": True})).json()["id"]
+            saved = await client.post(f"{footage_of}/stills", json={"viewing": viewing, "atMs": 0, "text": "门前"})
+            assert saved.status_code == 201, saved.text
+        made = await run_in_thread(package.make, desk.sources, desk.number, folder / "stills.zip", "clear")
+        return made.path, made.fingerprints["root"]
 
 
 def test_the_page_is_built_the_same_again_and_asks_for_nothing() -> None:

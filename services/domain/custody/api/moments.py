@@ -19,6 +19,7 @@ from services.domain.attachments.service import Stored
 from services.domain.custody import footage_reader, grants, moments, stills, thumbnails
 from services.domain.custody.api.footage import PRIVATE, Vault, address
 from services.domain.custody.grants import CopyKind
+from services.domain.custody.moments import MarkedKind
 from services.domain.custody.schemas import MarkedMoment, MomentBody
 from services.rendering import marks
 from services.runtime.errors import NotFound, Refused
@@ -94,10 +95,10 @@ class Making:
             raise Refused("thumbnails-undecodable", "No thumbnails can be made of this footage.", status=422)
         return Response(jpeg, headers=PRIVATE, media_type=JPEG)
 
-    async def still(self, copy_id: str, wanted: stills.Wanted) -> frames.Still:
+    async def still(self, wanted: stills.Wanted) -> frames.Still:
         """Return the picture of a still, marked; Refused where it cannot be decoded."""
         place = wanted.place
-        opened = await self.vault.open_copies.open(self.vault.store, self.vault.loan_keys, copy_id, wanted.sealed)
+        opened = await self.vault.open_copies.open(self.vault.store, self.vault.loan_keys, wanted.key_id, wanted.sealed)
         head = await footage_reader.read_bytes(opened, place.part.offset, place.part.init)
         body = await _read_all(opened, place.fragment.offset, place.fragment.length)
         picture = await frames.still(head + body, place.inside_ms, await _marks(wanted.mark))
@@ -105,8 +106,82 @@ class Making:
             raise _undecodable()
         return picture
 
+    async def save_still(
+        self, kind: MarkedKind, footage_id: str, body: MomentBody, receiver: GivenReceiver
+    ) -> list[MarkedMoment]:
+        """Save the picture that is shown at a moment; return the whole list."""
+        actor, database, where = self.actor, self.database, self.address
+
+        async def save() -> list[MarkedMoment]:
+            wanted = await database.run(
+                actor, stills.prepare, kind, footage_id, body.viewing, at_ms=body.at_ms, text=body.text, address=where
+            )
+            picture = await self.still(wanted)
+
+            def enter(uow: UnitOfWork, stored: Stored) -> list[MarkedMoment]:
+                stills.save(uow, wanted, picture, stored, address=where)
+                uow.session.flush()
+                return moments.get_list(uow, kind, footage_id, body.viewing, address=where)
+
+            return await receiver.keep(actor, picture.jpeg, JPEG, enter)
+
+        with _reserve(actor.id):
+            return await run_allowed(database, actor, kind, footage_id, save)
+
+    async def read_still(self, kind: MarkedKind, footage_id: str, still_id: str, viewing: str) -> Response:
+        """Return the picture of a still, marked with who sees it now as well."""
+        with _reserve(self.actor.id):
+            opened, mark = await run_allowed(
+                self.database,
+                self.actor,
+                kind,
+                footage_id,
+                lambda: self.database.run(
+                    self.actor, stills.open_, kind, footage_id, still_id, viewing, address=self.address
+                ),
+            )
+            kept = await run_in_thread(attachment_reader.read, self.vault.store, opened)
+            shown = await frames.again(kept, await _marks(mark))
+        if shown is None:
+            raise _undecodable()
+        return Response(shown, headers=PRIVATE, media_type=JPEG)
+
+
+@dataclass(frozen=True)
+class Marking:
+    """What is needed to read and write bookmarks for somebody."""
+
+    request: Request
+    actor: Acting
+    database: GivenDatabase
+
+    async def read(self, kind: MarkedKind, footage_id: str, viewing: str) -> list[MarkedMoment]:
+        """Return what was marked."""
+        where = address(self.request)
+        return await run_allowed(
+            self.database,
+            self.actor,
+            kind,
+            footage_id,
+            lambda: self.database.read(self.actor, moments.get_list, kind, footage_id, viewing, address=where),
+        )
+
+    async def add(self, kind: MarkedKind, footage_id: str, body: MomentBody) -> list[MarkedMoment]:
+        """Enter a bookmark; return the whole list."""
+        where = address(self.request)
+
+        def act(uow: UnitOfWork) -> list[MarkedMoment]:
+            moments.add_bookmark(uow, kind, footage_id, body.viewing, at_ms=body.at_ms, text=body.text, address=where)
+            uow.session.flush()
+            return moments.get_list(uow, kind, footage_id, body.viewing, address=where)
+
+        return await run_allowed(
+            self.database, self.actor, kind, footage_id, lambda: self.database.run(self.actor, act)
+        )
+
 
 Maker = Annotated[Making, Depends()]
+Marker = Annotated[Marking, Depends()]
 
 
 @router.get("/copies/{copy_id}/thumbnails", responses=PICTURE, response_class=Response)
@@ -136,35 +211,16 @@ async def read_thumbnails_of_emergency_copy(
 
 @router.get("/copies/{copy_id}/moments", responses=problems(401, 403, 404))
 async def list_moments(
-    copy_id: Identifier,
-    viewing: Annotated[Identifier, Query()],
-    request: Request,
-    actor: Acting,
-    database: GivenDatabase,
+    copy_id: Identifier, viewing: Annotated[Identifier, Query()], marker: Marker
 ) -> list[MarkedMoment]:
     """List the bookmarks and stills of a copy that I am viewing, in the order of the footage."""
-    return await run_allowed(
-        database,
-        actor,
-        "copy",
-        copy_id,
-        lambda: database.read(actor, moments.get_list, copy_id, viewing, address=address(request)),
-    )
+    return await marker.read("copy", copy_id, viewing)
 
 
 @router.post("/copies/{copy_id}/bookmarks", status_code=201, responses=problems(401, 403, 404, 409))
-async def add_bookmark(
-    copy_id: Identifier, body: MomentBody, request: Request, actor: Acting, database: GivenDatabase
-) -> list[MarkedMoment]:
+async def add_bookmark(copy_id: Identifier, body: MomentBody, marker: Marker) -> list[MarkedMoment]:
     """Bookmark a moment with words, as an entry of the custody log; the answer is the whole list."""
-
-    def act(uow: UnitOfWork) -> list[MarkedMoment]:
-        where = address(request)
-        moments.add_bookmark(uow, copy_id, body.viewing, at_ms=body.at_ms, text=body.text, address=where)
-        uow.session.flush()
-        return moments.get_list(uow, copy_id, body.viewing, address=where)
-
-    return await run_allowed(database, actor, "copy", copy_id, lambda: database.run(actor, act))
+    return await marker.add("copy", copy_id, body)
 
 
 @router.post("/copies/{copy_id}/stills", status_code=201, responses=problems(401, 403, 404, 409, 429))
@@ -175,23 +231,7 @@ async def save_still(
 
     It is decoded from the sealed copy, not sent by the browser, and carries the watermark.
     """
-    actor, database, where = maker.actor, maker.database, maker.address
-
-    async def save() -> list[MarkedMoment]:
-        wanted = await database.run(
-            actor, stills.prepare, copy_id, body.viewing, at_ms=body.at_ms, text=body.text, address=where
-        )
-        picture = await maker.still(copy_id, wanted)
-
-        def enter(uow: UnitOfWork, stored: Stored) -> list[MarkedMoment]:
-            stills.save(uow, wanted, picture, stored, address=where)
-            uow.session.flush()
-            return moments.get_list(uow, copy_id, body.viewing, address=where)
-
-        return await receiver.keep(actor, picture.jpeg, JPEG, enter)
-
-    with _reserve(actor.id):
-        return await run_allowed(database, actor, "copy", copy_id, save)
+    return await maker.save_still("copy", copy_id, body, receiver)
 
 
 @router.get("/copies/{copy_id}/stills/{still_id}/picture", responses=PICTURE, response_class=Response)
@@ -202,19 +242,40 @@ async def read_still(
 
     So these bytes are not those that the document's hash is of; the evidence package has them.
     """
-    with _reserve(maker.actor.id):
-        opened, mark = await run_allowed(
-            maker.database,
-            maker.actor,
-            "copy",
-            copy_id,
-            lambda: maker.database.run(maker.actor, stills.open_, copy_id, still_id, viewing, address=maker.address),
-        )
-        kept = await run_in_thread(attachment_reader.read, maker.vault.store, opened)
-        shown = await frames.again(kept, await _marks(mark))
-    if shown is None:
-        raise _undecodable()
-    return Response(shown, headers=PRIVATE, media_type=JPEG)
+    return await maker.read_still("copy", copy_id, still_id, viewing)
+
+
+@router.get("/derivatives/{derivative_id}/moments", responses=problems(401, 403, 404))
+async def list_moments_of_derivative(
+    derivative_id: Identifier, viewing: Annotated[Identifier, Query()], marker: Marker
+) -> list[MarkedMoment]:
+    """List the bookmarks and stills of a redacted copy that I am watching, as those of a copy."""
+    return await marker.read("derivative", derivative_id, viewing)
+
+
+@router.post("/derivatives/{derivative_id}/bookmarks", status_code=201, responses=problems(401, 403, 404, 409))
+async def add_bookmark_to_derivative(derivative_id: Identifier, body: MomentBody, marker: Marker) -> list[MarkedMoment]:
+    """Bookmark a moment of a redacted copy, in the custody log of the loan, which names the redaction."""
+    return await marker.add("derivative", derivative_id, body)
+
+
+@router.post("/derivatives/{derivative_id}/stills", status_code=201, responses=problems(401, 403, 404, 409, 429))
+async def save_still_of_derivative(
+    derivative_id: Identifier, body: MomentBody, maker: Maker, receiver: GivenReceiver
+) -> list[MarkedMoment]:
+    """Save the picture of a redacted copy, as a sealed document that says it is derived. It counts as nothing watched.
+
+    It is decoded from the redacted copy, and never from what that was derived of.
+    """
+    return await maker.save_still("derivative", derivative_id, body, receiver)
+
+
+@router.get("/derivatives/{derivative_id}/stills/{still_id}/picture", responses=PICTURE, response_class=Response)
+async def read_still_of_derivative(
+    derivative_id: Identifier, still_id: Identifier, viewing: Annotated[Identifier, Query()], maker: Maker
+) -> Response:
+    """Return the picture of a still of a redacted copy in an open viewing of that copy, as of a copy."""
+    return await maker.read_still("derivative", derivative_id, still_id, viewing)
 
 
 async def run_allowed(

@@ -7,7 +7,14 @@ from typing import Any
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import queries
-from services.domain.custody.schemas import DerivativeView, EmergencyCopyView, HandOverView, IssuedCopy, ShownLoan
+from services.domain.custody.schemas import (
+    DerivativeView,
+    EmergencyCopyView,
+    HandOverView,
+    IssuedCopy,
+    MarkedMoment,
+    ShownLoan,
+)
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
@@ -37,6 +44,11 @@ class CopyTimes:
     whole: Span
     covered: list[Span]
     gaps: list[Span]
+
+
+def moment_data(marked: Sequence[MarkedMoment]) -> list[dict[str, Any]]:
+    """Return bookmarks and stills as a page tells its script of them."""
+    return [moment.model_dump(mode="json", by_alias=True) for moment in marked]
 
 
 def copy_times(copy: IssuedCopy | EmergencyCopyView | DerivativeView) -> CopyTimes:

@@ -11,12 +11,13 @@ from services.domain.custody import (
     derivative_viewings,
     detections,
     grants,
+    moments,
     sitting_queries,
     viewings,
 )
 from services.domain.custody.api import derivatives as derivatives_api
 from services.domain.custody.api.footage import address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import copy_times, read_copy
+from services.domain.custody.pages.loan_view import copy_times, moment_data, read_copy
 from services.domain.custody.schemas import HandOverView
 from services.runtime.errors import NotFound, Refused
 from services.vault.redaction import detector
@@ -139,6 +140,9 @@ async def show_player(
         return await _purpose_page(visitor, database, derivative_id, refusal, typed, barred=refusal.status == 403)
     view = await database.read(visitor.actor, derivative_queries.get, derivative_id)
     watched = await database.read(visitor.actor, derivative_queries.get_watched, derivative_id)
+    marked = await database.read(
+        visitor.actor, moments.get_list, "derivative", derivative_id, opened.viewing_id, address=address(request)
+    )
     return visitor.page(
         "custody/derivative_watch.html",
         copy=view,
@@ -147,6 +151,7 @@ async def show_player(
         times=copy_times(view),
         viewing_id=opened.viewing_id,
         watched=watched.model_dump(mode="json", by_alias=True),
+        moments=moment_data(marked),
         playlist=playlist_of("derivative", derivative_id, opened.viewing_id),
     )
 

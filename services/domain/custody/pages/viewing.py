@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -11,8 +11,8 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.custody import grants, moments, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, read_copy
-from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan, SittingView
+from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, moment_data, read_copy
+from services.domain.custody.schemas import HandOverView, IssuedCopy, MarkedMoment, ShownLoan, SittingView
 from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
@@ -27,11 +27,13 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class _Half:
-    """One of two copies that are played in step: ``playlist`` is that of its own viewing."""
+    """One of two copies that are played in step: ``playlist`` and ``moments`` are those of its own viewing."""
 
     copy: IssuedCopy
     times: CopyTimes
     playlist: str
+    viewing_id: str
+    moments: list[dict[str, Any]]
 
 
 @router.get("/copies/{copy_id}/watch")
@@ -76,7 +78,9 @@ async def show_player(
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
-    marked = await database.read(visitor.actor, moments.get_list, copy_id, opened.viewing_id, address=address(request))
+    marked = await database.read(
+        visitor.actor, moments.get_list, "copy", copy_id, opened.viewing_id, address=address(request)
+    )
     return visitor.page(
         "custody/watch.html",
         view=view,
@@ -86,7 +90,7 @@ async def show_player(
         sitting=await _sitting(visitor, database, opened.sitting_id),
         playlist=playlist_of("copy", copy_id, opened.viewing_id),
         viewing_id=opened.viewing_id,
-        moments=[moment.model_dump(mode="json", by_alias=True) for moment in marked],
+        moments=moment_data(marked),
         others=[other for other in view.copies if other.id != copy_id and "view" in other.actions],
     )
 
@@ -127,9 +131,12 @@ async def show_two(
     except Refused as refusal:
         return await _pair_purpose(visitor, database, both, refusal, typed, barred=refusal.status == 403)
     view, copies = await database.read(visitor.actor, _read_two, both)
+    marked = await database.read(visitor.actor, _marked_in_two, opened, where=where)
     halves = [
-        _Half(copy, copy_times(copy), playlist_of("copy", copy.id, one.viewing_id))
-        for copy, one in zip(copies, opened, strict=True)
+        _Half(
+            copy, copy_times(copy), playlist_of("copy", copy.id, one.viewing_id), one.viewing_id, moment_data(of_copy)
+        )
+        for copy, one, of_copy in zip(copies, opened, marked, strict=True)
     ]
     times = [copy_times(copy).whole for copy in copies]
     return visitor.page(
@@ -175,6 +182,10 @@ def _read_two(
     if not found:
         raise NotFound(Message("copy"), both[1])
     return view, [first, found[0]]
+
+
+def _marked_in_two(uow: UnitOfWork, opened: list[OpenedViewing], *, where: str) -> list[list[MarkedMoment]]:
+    return [moments.get_list(uow, "copy", one.copy_id, one.viewing_id, address=where) for one in opened]
 
 
 def _clock_difference(first: IssuedCopy, second: IssuedCopy) -> int | None:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from unittest.mock import patch
 
 import av
 import pytest
+import redacted_footage
 from custody_browser import Browser
 from custody_desk import Case, Desk
 from lent_case import SEALED
@@ -27,6 +29,7 @@ from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments import retention
@@ -192,7 +195,7 @@ async def test_a_still_is_a_sealed_document_whose_picture_opens_like_the_footage
     assert (moment["atMs"], content["moment"]) == (1_200, "2031-03-04T09:00:03.200+00:00")
     assert content["copy"]["sha256"] == copy.sealed["sha256Plain"]
     assert content["master"]["sha256"] == desk.row(Master, copy.master_id).sealed["sha256Plain"]
-    assert content["frame"]["sha256"] == decoded(desk, copy)[12]
+    assert content["frame"]["sha256"] == decoded(desk, copy.sealed, gate)[12]
     [entry] = watching.entries(moments.STILL_SAVED)
     assert entry.detail["sha256"] == content["picture"]["sha256"]
     assert "The door opens." in document.content
@@ -275,11 +278,10 @@ async def test_the_picture_of_a_still_goes_with_its_footage_unless_the_case_is_h
     assert desk.row(Attachment, yard.id).secret is not None
 
 
-def decoded(desk: Desk, copy: Copy) -> list[str]:
-    """The SHA-256 of each picture of a copy, of its samples alone."""
-    sealed = copy.sealed
+def decoded(desk: Desk, sealed: dict[str, Any], key_id: str) -> list[str]:
+    """The SHA-256 of each picture of a copy, or a redacted one, of its samples alone."""
     location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
-    content = open_sealed(desk.store, location, desk.loan_keys.unwrapper(copy.id)).read(sealed["plainSize"])
+    content = open_sealed(desk.store, location, desk.loan_keys.unwrapper(key_id)).read(sealed["plainSize"])
     found = []
     with av.open(io.BytesIO(content)) as container:
         for frame in container.decode(video=0):
@@ -360,14 +362,14 @@ def test_what_is_viewed_on_site_shows_and_marks_nothing_elsewhere(on_site: OnSit
         found = set()
         for act, arguments in (
             (thumbnails.record, ("copy", copy_id, viewing_id, 6)),
-            (moments.get_list, (copy_id, viewing_id)),
+            (moments.get_list, ("copy", copy_id, viewing_id)),
         ):
             with pytest.raises(Refused) as caught:
                 run(act, *arguments, address=address, by=COMPANION)
             found.add(caught.value.code)
         for act, named in ((moments.add_bookmark, {"text": "x"}), (stills.prepare, {"text": ""})):
             with pytest.raises(Refused) as caught:
-                run(act, copy_id, viewing_id, at_ms=0, address=address, by=COMPANION, **named)
+                run(act, "copy", copy_id, viewing_id, at_ms=0, address=address, by=COMPANION, **named)
             found.add(caught.value.code)
         return found
 
@@ -404,6 +406,120 @@ def test_thumbnails_of_a_redacted_copy_count_as_nothing_watched(loan: LoanDesk) 
     for stranger in ("office-head", "drafter"):
         with pytest.raises(NotFound):
             loan.desk.run(thumbnails.record, "derivative", row.id, opened, 12, address="x", by=stranger)
+
+
+@pytest.mark.requirement("R28", "R37", "R47")
+@pytest.mark.requirement("R6", "R41", "R57", refuses=True)
+async def test_marks_of_a_redacted_copy_are_of_it_alone_and_its_stills_say_so(watching: Watching) -> None:
+    browser, desk, gate = watching.browser, watching.desk, watching.gate
+    row = redacted_footage.make(desk, gate)
+    [matter] = desk.rows(Matter)
+    api = f"/api/derivatives/{row.id}"
+    viewing = (await browser.post(f"{api}/viewings", purposeConfirmed=True)).json()["id"]
+    of_copy = await watching.view(gate)
+
+    marked = await browser.post(f"{api}/bookmarks", viewing=viewing, atMs=500, text=" A lorry. ")
+    saved = await browser.post(f"{api}/stills", viewing=viewing, atMs=1_249, text="The door opens.")
+
+    assert (marked.status_code, saved.status_code) == (201, 201), (marked.text, saved.text)
+    told = [(one["kind"], one["item"], one["redaction"], one["atMs"]) for one in saved.json()]
+    assert told == [("bookmark", 1, matter.number, 500), ("still", 1, matter.number, 1_200)]
+    [entry] = watching.entries(moments.BOOKMARKED)
+    assert (entry.copy_id, entry.detail["redaction"], entry.detail["derivative"]) == (gate, matter.number, row.id)
+    # the picture is one of the redacted copy, and of no original
+    [document] = [one for one in desk.rows(Document) if one.kind == stills.KINDS["derivative"]]
+    content, copy = json.loads(document.content), desk.row(Copy, gate)
+    assert content["frame"]["sha256"] == decoded(desk, row.sealed, row.attempt_id)[12]
+    assert content["frame"]["sha256"] not in decoded(desk, copy.sealed, gate)
+    assert content["derivative"]["statement"] == stills.DERIVED
+    named = {name: content["derivative"][name] for name in ("id", "redaction", "sha256", "labelSha256", "recipeSha256")}
+    assert named == {
+        **{"id": row.id, "redaction": matter.number, "sha256": row.sealed["sha256Plain"]},
+        **{"labelSha256": row.label_sha256, "recipeSha256": row.recipe_sha256},
+    }
+    assert (content["title"], document.item_id) == ("脱敏副本截图单", copy.item_id)
+    assert render_pdf(document.kind, document.number, document.content, document.sha256, document.made_at)
+    await desk.keep_locks()
+    label = open_envelope(b"".join(desk.store.get("documents", label_key(document.number))))
+    assert label.statement["predicate"]["kind"] == "redacted-still"
+    [member] = desk.do(partial(attachment_members.list_of_case, in_clear=True), watching.case.id)
+    assert (member.line["of"], member.line["kind"]) == (document.number, stills.KIND)
+    [left_out] = desk.do(partial(attachment_members.list_of_case, in_clear=False), watching.case.id)
+    assert left_out.line["because"] == "footage"
+
+    # what was read for a still is no fragment watched
+    desk.clock.turn(timedelta(seconds=30))
+    played = await browser.post(f"{api}/viewings/{viewing}/played", startMs=0, lengthMs=1_500)
+    assert played.json()["watchedShare"] == 0.0
+    # neither has the marks of the other, nor opens its pictures, nor takes a viewing of the other
+    assert (await browser.get(f"/api/copies/{gate}/moments?viewing={of_copy}")).json() == []
+    still = saved.json()[1]["picture"]
+    assert (await browser.get(f"{still}?viewing={viewing}")).status_code == 200
+    [attached] = desk.rows(Attachment)
+    assert (await browser.get(f"/api/copies/{gate}/stills/{attached.id}/picture?viewing={of_copy}")).status_code == 404
+    assert (await browser.get(f"{still}?viewing={of_copy}")).status_code == 404
+    own = await browser.post(f"/api/copies/{gate}/stills", viewing=of_copy, atMs=0, text="")
+    shown = own.json()[0]["picture"].replace(f"/api/copies/{gate}", api)
+    assert (await browser.get(f"{shown}?viewing={viewing}")).status_code == 404
+    assert (await browser.post(f"{api}/bookmarks", viewing=of_copy, atMs=0, text="x")).status_code == 404
+    assert (await browser.post(f"/api/copies/{gate}/bookmarks", viewing=viewing, atMs=0, text="x")).status_code == 404
+    assert (await browser.post(f"{api}/stills", viewing=viewing, atMs=99_000)).json()[
+        "code"
+    ] == "moment-without-footage"
+    recipients = desk.vault_keys.recipients
+    stranger = await Browser.of(desk, "stranger", vault_recipients=lambda: recipients)
+    for path in (f"{api}/moments?viewing={viewing}", f"{still}?viewing={viewing}"):
+        assert (await stranger.get(path)).status_code == 404
+    for path in (f"{api}/bookmarks", f"{api}/stills"):
+        assert (await stranger.post(path, viewing=viewing, atMs=0, text="x")).status_code == 404
+
+    desk.freeze()
+    for path in (f"{api}/bookmarks", f"{api}/stills"):
+        assert (await browser.post(path, viewing=viewing, atMs=0, text="x")).json()["code"] == FROZEN
+    for path in (f"{api}/moments?viewing={viewing}", f"{still}?viewing={viewing}"):
+        assert (await browser.get(path)).json()["code"] == FROZEN
+    assert watching.events("access-denied")[-1]["code"] == FROZEN
+    assert len(watching.entries(moments.BOOKMARKED)) == 1
+    await stranger.client.aclose()
+
+
+@pytest.mark.requirement("R47", "R58", refuses=True)
+def test_who_checks_a_redacted_copy_marks_it_while_its_loan_is_open_alone(loan: LoanDesk) -> None:
+    matter_id = loan.ask("redaction", "keeper", copyId=loan.ids["copy_id"], recipe=RECIPE)
+    row = made(loan)
+    loan.check(matter_id)
+    loan.open(matter_id, "redaction-check")
+    run = loan.desk.run
+    opened = run(
+        derivative_viewings.open_viewing, row.id, purpose_confirmed=True, address="x", by="reviewer2"
+    ).viewing_id
+    theirs = {"by": "reviewer2", "address": "x"}
+
+    def refused() -> set[str]:
+        found = set()
+        for act in (moments.add_bookmark, stills.prepare):
+            with pytest.raises(Refused) as caught:
+                run(act, "derivative", row.id, opened, at_ms=0, text="x", **theirs)
+            found.add(caught.value.code)
+        return found
+
+    run(moments.add_bookmark, "derivative", row.id, opened, at_ms=0, text="A face.", **theirs)
+    assert run(stills.prepare, "derivative", row.id, opened, at_ms=0, text="", **theirs).key_id == row.attempt_id
+    # the custodian reads it in a viewing of the own; the copy itself has none of it
+    own = run(derivative_viewings.open_viewing, row.id, purpose_confirmed=True, address="x", by="keeper").viewing_id
+    [seen] = run(moments.get_list, "derivative", row.id, own, address="x", by="keeper")
+    assert seen.text == "A face."
+    with pytest.raises(NotFound):
+        run(moments.get_list, "derivative", row.id, opened, address="x", by="keeper")
+    with pytest.raises(NotFound):  # who watches the redacted copy does not watch the copy
+        run(moments.add_bookmark, "copy", row.copy_id, opened, at_ms=0, text="x", **theirs)
+
+    report = loan.report()
+    assert refused() == {"marks-closed"}  # frozen: it is watched for the check, and nothing is written in the log
+    assert len(run(moments.get_list, "derivative", row.id, opened, **theirs)) == 1
+    loan.respond(report, "unfounded")
+    loan.desk.clock.turn(timedelta(days=40))
+    assert refused() == {"marks-closed"}
 
 
 def test_a_row_of_an_hour_reads_a_few_megabytes() -> None:
