@@ -556,6 +556,7 @@ RULES |= {
     # it ends the matter that other routes are about
     "POST /api/matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
     "GET /api/documents/{number}/translation/{language}/pdf": Rule(SEE),
+    "GET /api/inspections/{inspection_id}/population": Rule(NONE, EVERYONE - INSPECTIONS),
 }
 # They end what the other routes need, so they come last.
 LAST = (
