@@ -566,6 +566,7 @@ RULES |= {
     ),
     "POST /api/derivatives/{derivative_id}/stills": Rule(NONE, body={"viewing": "{viewing_id}", "atMs": 0}),
     "GET /api/derivatives/{derivative_id}/stills/{still_id}/picture": Rule(NONE, query="?viewing={viewing_id}"),
+    "GET /api/inspections/{inspection_id}/population": Rule(NONE, EVERYONE - INSPECTIONS),
 }
 # They end what the other routes need, so they come last.
 LAST = (

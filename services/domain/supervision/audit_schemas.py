@@ -26,10 +26,12 @@ class FootageLook(Answer):
     """One way in which one person saw some footage, or could from then on.
 
     ``parts`` are the recorder's moments inside the span that were read; empty where all of it was given away.
-    ``present`` and ``outsiders``: to whom it was shown besides; people outside are only counted.
+    ``present`` and ``outsiders``: to whom it was shown besides; people outside are only counted. ``redacted``: it was
+    a redacted copy, and not the footage itself. ``purpose`` is the one that held at the moment ``at``.
     """
 
     how: Look
+    redacted: bool
     at: datetime
     person_id: str | None
     person: str | None

@@ -14,9 +14,13 @@ view-allowed       the custodian let a named recipient view it
 fetched            a copy was fetched to be handed to people outside
 provided           people outside signed that they had received it
 packaged           an evidence package with the footage in clear was downloaded
+
+What was fetched and provided is the copy itself or its redacted copy, as the disclosure was signed. The purpose of a
+look is the one that held at its moment: a later correction of the form or change of purpose says nothing about it.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +42,7 @@ from sqlalchemy import (
 
 from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import Listing
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy, Download, Viewing
@@ -48,6 +52,7 @@ from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyViewing
 from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -63,12 +68,13 @@ from services.web.schemas import SpanAnswer
 ACTION = "viewers-read"
 LEAST_PURPOSE, MOST_PURPOSE = 4, 500
 LONGEST = timedelta(days=1)
+PURPOSE_CHANGE = "purpose-change"  # the kind of matter
 KINDS = (
     *("viewing", "on-site", "emergency-viewing", "redacted-viewing", "picture", "download", "received"),
     *("view-allowed", "fetched", "provided", "packaged"),
 )
 READ = ("viewing", "on-site", "emergency-viewing", "redacted-viewing")  # of which the moments are known
-COLUMNS = ("person_id", "address", "content", "sitting_id")  # of the parts of the query, as texts
+COLUMNS = ("person_id", "address", "content", "sitting_id", "matter_id")  # of the parts of the query, as texts
 SEALED: dict[str, type[EmergencyCopy | Derivative | Master]] = {
     "emergency-viewing": EmergencyCopy,
     "redacted-viewing": Derivative,
@@ -92,6 +98,21 @@ class Line:
 
     row: Row[*tuple[Any, ...]]
     parts: list[Span]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case with the purposes that its form and its purpose changes have stated, each since a moment, in order."""
+
+    number: str
+    purpose: str
+    purposes: Sequence[tuple[datetime, str]]
+
+    def purpose_at(self, moment: datetime) -> str:
+        """Return the purpose that held at a moment; before the first that was handed in, that one."""
+        if not self.purposes:
+            return self.purpose
+        return next((purpose for since, purpose in reversed(self.purposes) if since <= moment), self.purposes[0][1])
 
 
 def read_page(uow: UnitOfWork, question: Question, *, limit: int, place: str = "") -> Page[FootageLook]:
@@ -194,8 +215,8 @@ def _select(uow: UnitOfWork, question: Question) -> CompoundSelect[*tuple[Any, .
         written = {"person_id": CustodyEntry.person_id, "content": CustodyEntry.detail}
         return part(kind, Copy, CustodyEntry, CustodyEntry.at, of_loan, **written).where(CustodyEntry.event == kind)
 
-    def downloaded(kind: str, row: Any) -> Select[*tuple[Any, ...]]:
-        return part(kind, Copy, row, row.asked_at, row.copy_id == Copy.id, **by(row)).where(row.reads > 0)
+    def downloaded(kind: str, row: Any, **columns: Any) -> Select[*tuple[Any, ...]]:
+        return part(kind, Copy, row, row.asked_at, row.copy_id == Copy.id, **by(row), **columns).where(row.reads > 0)
 
     of_copy = EmergencyViewing.copy_id == EmergencyCopy.id
     emergency = {**by(EmergencyViewing), "content": EmergencyViewing.ranges}
@@ -203,7 +224,9 @@ def _select(uow: UnitOfWork, question: Question) -> CompoundSelect[*tuple[Any, .
     received = part(
         *("provided", Copy, Disclosure, Disclosure.received_at, Disclosure.application_id == Copy.application_id),
         content=Disclosure.outsider_ids,
+        matter_id=Disclosure.matter_id,
     )
+    allowed_by = select(Disclosure.matter_id).where(Disclosure.id == DisclosureDownload.disclosure_id)
     return union_all(
         viewed("viewing").where(Viewing.sitting_id.is_(None)),
         viewed("on-site").where(Viewing.sitting_id.is_not(None)),
@@ -215,7 +238,7 @@ def _select(uow: UnitOfWork, question: Question) -> CompoundSelect[*tuple[Any, .
         downloaded("download", Download),
         entered("received"),
         entered("view-allowed"),
-        downloaded("fetched", DisclosureDownload),
+        downloaded("fetched", DisclosureDownload, matter_id=allowed_by.scalar_subquery()),
         _packaged(question, visible),
         received.where(Disclosure.received_at.is_not(None), cast(Disclosure.copy_ids, String).like(named)),
     )
@@ -332,7 +355,7 @@ def _seen(row: Row[*tuple[Any, ...]], sealed: Mapping[str, dict[str, Any]], want
 
 
 def _looks(uow: UnitOfWork, lines: Sequence[Line]) -> list[FootageLook]:
-    """Return the lines with names and numbers; three statements, however many there are."""
+    """Return the lines with names, numbers and purposes; a few statements, however many there are."""
     rows = [line.row for line in lines]
     allowed = {row.key: json.loads(row.content)["to"]["id"] for row in rows if row.kind == "view-allowed"}
     sittings = _load_sittings(uow, {row.sitting_id for row in rows if row.sitting_id})
@@ -341,10 +364,11 @@ def _looks(uow: UnitOfWork, lines: Sequence[Line]) -> list[FootageLook]:
     people |= {person_id for ids, _ in shown_to.values() for person_id in ids}
     names = access_queries.get_names(uow, people)
     cases = _load_cases(uow, {row.application_id for row in rows})
+    redacted = _load_redacted(uow, {row.matter_id for row in rows if row.matter_id})
     found = []
     for line in lines:
         row = line.row
-        number, purpose = cases[row.application_id]
+        case = cases[row.application_id]
         present, outsiders = shown_to.get(row.key, ([], 0))
         if row.kind == "provided":
             outsiders = len(json.loads(row.content))
@@ -352,14 +376,15 @@ def _looks(uow: UnitOfWork, lines: Sequence[Line]) -> list[FootageLook]:
         found.append(
             FootageLook(
                 how=row.kind,
+                redacted=row.kind == "redacted-viewing" or row.copy_id in redacted.get(row.matter_id, ()),
                 at=row.at,
                 person_id=person_id,
                 person=names.get(person_id, person_id),
                 present=[names.get(one, one) for one in present],
                 outsiders=outsiders,
                 application_id=row.application_id,
-                number=number,
-                purpose=purpose,
+                number=case.number,
+                purpose=case.purpose_at(row.at),
                 address=row.address,
                 parts=[SpanAnswer(start=part.start, end=part.end) for part in line.parts],
             )
@@ -367,9 +392,41 @@ def _looks(uow: UnitOfWork, lines: Sequence[Line]) -> list[FootageLook]:
     return found
 
 
-def _load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    query = select(Application.id, Application.number, Application.purpose).where(Application.id.in_(ids))
-    return {key: (number or key, purpose) for key, number, purpose in uow.session.execute(query)} if ids else {}
+def _load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Case]:
+    """Load number and purposes of cases by id, in three statements."""
+    if not ids:
+        return {}
+    written = (
+        select(Revision.application_id, Revision.submitted_at, Revision.form["purpose"].as_string())
+        .where(Revision.application_id.in_(ids))
+        .order_by(Revision.submitted_at, Revision.round)
+    )
+    # of one case they follow each other: each is asked about the purpose that the one before has left
+    changed = (
+        select(Matter.application_id, Matter.applied_at, Matter.facts["asked"]["purpose"].as_string())
+        .where(Matter.application_id.in_(ids), Matter.kind == PURPOSE_CHANGE, Matter.applied_at.is_not(None))
+        .order_by(Matter.applied_at, Matter.number)
+    )
+    purposes: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for query in (written, changed):
+        for application_id, since, purpose in uow.session.execute(query):
+            if purpose is not None:
+                purposes[application_id].append((since, purpose))
+    query_of_cases = select(Application.id, Application.number, Application.purpose).where(Application.id.in_(ids))
+    return {
+        key: Case(number or key, purpose, purposes[key]) for key, number, purpose in uow.session.execute(query_of_cases)
+    }
+
+
+def _load_redacted(uow: UnitOfWork, matter_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """Load by disclosure which copies it gives as their redacted copy alone, as it was signed."""
+    if not matter_ids:
+        return {}
+    query = select(Matter.id, Matter.facts["before"]["files"]).where(Matter.id.in_(matter_ids))
+    return {
+        key: frozenset(file["copy"] for file in files or () if "derived" in file)
+        for key, files in uow.session.execute(query)
+    }
 
 
 def _load_sittings(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Sitting]:

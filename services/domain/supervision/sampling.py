@@ -32,6 +32,7 @@ from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.supervision.periods import Period
+from services.verifier import notes
 
 LEAST, SHARE = 5, 0.1
 # How the seed is found; inspections name theirs, so a rule is never changed, and never taken away.
@@ -85,9 +86,21 @@ def find_seed(uow: UnitOfWork, end: datetime, rule: int = NOTE_AFTER) -> Seed | 
 
 def seed_of(checkpoint: AuditCheckpoint, rule: int) -> str:
     """Return the seed that a checkpoint gives, in base64."""
-    if rule == ROOT_BEFORE:
-        return checkpoint.root
-    return base64.b64encode(hashlib.sha256(checkpoint.note.encode()).digest()).decode()
+    return checkpoint.root if rule == ROOT_BEFORE else _digest_of(checkpoint.note)
+
+
+def seed_of_note(note: str, rule: int) -> str | None:
+    """Return the seed that the signed note of a checkpoint gives, in base64; None where it is no checkpoint."""
+    if rule != ROOT_BEFORE:
+        return _digest_of(note)
+    try:
+        return notes.read_checkpoint(note).root_base64
+    except notes.Invalid:
+        return None
+
+
+def _digest_of(note: str) -> str:
+    return base64.b64encode(hashlib.sha256(note.encode()).digest()).decode()
 
 
 def read_population(uow: UnitOfWork, period: Period, as_of: datetime) -> list[Member]:

@@ -186,6 +186,33 @@ class InspectionView(Answer):
     may_sign: bool
 
 
+class CaseOfPopulation(Answer):
+    """One case that the sample was drawn from: why it must be inspected, if anything, and whether it was drawn."""
+
+    number: str
+    because: list[str]
+    sampled: bool
+
+
+class InspectionPopulation(Answer):
+    """All from which a sample is computed again: the cases by number, the seed, and the checkpoint that gives it.
+
+    ``sha256`` is the digest of the cases; it and the seed stand in the report too. ``checkpoint``: the signed note.
+    """
+
+    number: str
+    period: str
+    period_from: datetime
+    period_to: datetime
+    drawn_at: datetime
+    seed: str
+    seed_rule: int
+    seed_size: int
+    checkpoint: str | None
+    sha256: str
+    cases: list[CaseOfPopulation]
+
+
 class QuestionView(Answer):
     """One question with the system's answer, and what the member has answered."""
 

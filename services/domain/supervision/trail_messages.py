@@ -20,6 +20,7 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "review-read": Message("Review opened to read"),
     "sitting-read": Message("Viewing on site opened to read"),
     "viewers-read": Message("Searched who saw footage: {purpose}"),
+    "inspection-population-read": Message("Cases that a sample was drawn from downloaded"),
     "policy-coverage-read": Message("Policy coverage opened"),
     "work-order-read": Message("Work order opened to read"),
     "statistics-read": Message("Statistics opened"),

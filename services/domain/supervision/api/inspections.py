@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.bodies import Signing
 from services.domain.accounts.signatures.http import signed
-from services.domain.supervision import case_reviews, groups, queries, service, signing
+from services.domain.supervision import case_reviews, groups, populations, queries, service, signing
 from services.domain.supervision.case_reviews import Given
 from services.domain.supervision.groups import Appointment
 from services.domain.supervision.schemas import (
@@ -17,10 +17,12 @@ from services.domain.supervision.schemas import (
     CaseSheetView,
     GroupAnswer,
     InspectionLine,
+    InspectionPopulation,
     InspectionView,
     ProposalBody,
     ReportBody,
 )
+from services.web import csv
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -97,6 +99,32 @@ async def read_inspection(
 ) -> InspectionView:
     """Return an inspection; ``after``: the place in the sample behind which its cases begin."""
     return await database.read(actor, queries.read_inspection, inspection_id, after=after)
+
+
+@router.get(
+    "/inspections/{inspection_id}/population",
+    response_model=InspectionPopulation,
+    responses={200: {"content": {"text/csv": {}}}, **problems(401, 403, 404, 409)},
+)
+async def read_population(
+    inspection_id: Identifier, actor: Acting, database: GivenDatabase, form: populations.Form = "json"
+) -> Response:
+    """Return the cases that the sample was drawn from, with seed and sample, as a file; each time is an event.
+
+    `footage-desk inspection reproduce --population` draws the sample again from it, without the database. The CSV has
+    the cases alone, with the columns number, because and sampled.
+    """
+    found = await database.read(actor, populations.read, inspection_id, form)
+    if form == "csv":
+        return csv.csv_answer(found.number, populations.COLUMNS, populations.rows_of(found))
+    return Response(
+        found.model_dump_json(indent=1),
+        media_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="{found.number}.json"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @router.post("/inspections/{inspection_id}/signature", responses=signed(*USUAL))

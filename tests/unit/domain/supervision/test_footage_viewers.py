@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from loan_matter import lent
 from on_site_case import COMPANION, VIEWER, OnSiteDesk, lent_on_site
 from prepared_desk import prepared_desk
 from statements import statements
@@ -18,7 +19,7 @@ from services.database.tables.emergency_views import EmergencyCopy, EmergencyVie
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import log
+from services.domain.custody import log, viewings
 from services.domain.supervision import footage_viewers
 from services.domain.supervision.audit_schemas import FootageLook
 from services.domain.supervision.footage_viewers import Question
@@ -128,6 +129,82 @@ def test_each_way_in_which_footage_reaches_a_person_is_found_in_its_moments_and_
     [shown] = [look for look in _ask(loan, 20, 21) if look.how == "on-site"]
     assert (shown.present, shown.outsiders) == ([VIEWER], 2)
     assert _ask(loan, -3600, -3500) == []
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R57", "R58", verb="recorded")
+def test_of_what_people_outside_got_it_is_said_whether_it_was_the_redacted_copy(loan: OnSiteDesk) -> None:
+    """Of one copy, two disclosures of the same moment: one gave the footage itself, the other its redacted copy."""
+
+    def provide(uow: UnitOfWork, number: str, by: str, file: dict[str, Any], **asked: Any) -> None:
+        copy = uow.session.get_one(Copy, loan.ids["copy_id"])
+        matter = Matter(number=number, kind="disclosure", application_id=copy.application_id, opened_by="reviewer")
+        matter.facts = {"asked": asked, "before": {"files": [{"copy": copy.id, "sha256": "a" * 64, **file}]}}
+        matter.opened_at, matter.facts_sha256 = uow.now, "0" * 64
+        uow.session.add(matter)
+        uow.session.flush()
+        of_loan = {"application_id": copy.application_id, "hand_over_id": loan.ids["hand_over_id"], "ends_loan": False}
+        given = Disclosure(matter_id=matter.id, outsider_ids=[by], copy_ids=[copy.id], **of_loan)
+        given.allowed_at, given.received_at = uow.now, uow.now
+        uow.session.add(given)
+        uow.session.flush()
+        of_file = {"copy_id": copy.id, "opens_with": "browser", "medium": "", "address": by, "reads": 1}
+        uow.session.add(DisclosureDownload(disclosure_id=given.id, person_id=by, asked_at=uow.now, **of_file))
+
+    loan.desk.run(provide, "TG-2031-000001", "reviewer", {})
+    loan.desk.clock.turn(SECOND)
+    loan.desk.run(provide, "TG-2031-000002", "reviewer2", {"derived": {"derivative": "one"}}, redacted=True)
+    found = [(look.how, look.person_id, look.redacted) for look in _ask(loan, 0, 1) if look.how != "received"]
+    assert sorted(found, key=str) == sorted(
+        [
+            ("fetched", "reviewer", False),
+            ("provided", None, False),
+            ("fetched", "reviewer2", True),
+            ("provided", None, True),
+        ],
+        key=str,
+    )
+    newest = [look.redacted for look in _ask(loan, 0, 1) if look.how in ("fetched", "provided")]
+    assert newest == [True, True, False, False]
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R41", "R62")
+def test_each_look_names_the_purpose_that_held_at_its_moment(any_database_url: str) -> None:
+    """The same person reads the same bytes before and after the purpose was changed."""
+    desk, ids = prepared_desk(any_database_url, lent)
+    loan = OnSiteDesk(desk, ids)
+
+    def view() -> None:
+        opened = desk.run(viewings.open_viewing, ids["copy_id"], purpose_confirmed=True, address="x", by="keeper")
+        desk.run(viewings.record_read, ids["copy_id"], opened.viewing_id, 0, 10, by="keeper")
+
+    first = desk.the(Application, id=ids["application_id"]).purpose
+    view()
+    desk.clock.turn(SECOND)
+    matter_id = loan.ask("purpose-change", "head", purpose="用于培训", wayOfUse="view")
+    loan.check(matter_id)
+    loan.decide(matter_id, "preliminary", "board-head")
+    loan.decide(matter_id, "security", "reviewer")
+    desk.clock.turn(SECOND)
+    view()  # it is asked for, and not decided
+    loan.decide(matter_id, "security-signature", "security-head")
+    desk.clock.turn(SECOND)
+    assert loan.apply(matter_id)
+    desk.clock.turn(SECOND)
+    view()
+    looks = [look for look in _ask(loan, 0, 1) if look.how == "viewing"]
+    assert [look.purpose for look in looks] == ["用于培训", first, first]
+    assert {look.purpose for look in _ask(loan, 0, 1) if look.how == "received"} == {first}
+
+    def correct(uow: UnitOfWork) -> None:
+        """The form as it stands in the register afterwards says nothing of the looks before it."""
+        uow.session.get_one(Application, ids["application_id"]).purpose = "另一用途"
+
+    desk.run(correct)
+    looks = [look for look in _ask(loan, 0, 1) if look.how == "viewing"]
+    assert [look.purpose for look in looks] == ["用于培训", first, first]
+    desk.close()
 
 
 @pytest.mark.requirement("R62")
