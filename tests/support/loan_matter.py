@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from lent_case import Parts, lend
+from lent_case import Parts, lend, offered
 from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.custody import HandOver
@@ -14,7 +14,9 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.matters import problems, service, tasks
+from services.domain.reviews import filing
 from services.domain.reviews import service as review_service
+from services.domain.reviews.classification import Classification
 from services.domain.stages.catalogue import STAGES
 
 REASON = "原用途尚未完成。"
@@ -117,3 +119,19 @@ def lent(desk: ReviewDesk, parts: Parts | None = None) -> dict[str, str]:
     ids = lend(desk, parts or Parts())
     desk.classed(ids["application_id"], max_use_days=None)
     return ids
+
+
+def awaiting(desk: ReviewDesk) -> dict[str, str]:
+    """Lay out copies that are offered to ``keeper``, with the receipt that asks for them."""
+    application_id = desk.submitted(subject_ids=("deputy",))
+    desk.approved(application_id)
+    desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
+    desk.classed(application_id, granted_way_of_use="download", max_use_days=None)
+    item_id, copy_id, hand_over_id = desk.run(offered, application_id)
+    desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
+    return {
+        "application_id": application_id,
+        "item_id": item_id,
+        "copy_id": copy_id,
+        "hand_over_id": hand_over_id,
+    }

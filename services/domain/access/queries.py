@@ -332,9 +332,9 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
         rows(InspectedCase.application_id, "supervision", nothing, InspectedCase.decided_by),
         rows(HandOver.application_id, "handed", nothing, HandOver.custodian_id),
         rows(HandOver.application_id, "asked", nothing, HandOver.custodian_id).where(of_present_issue()),
-        # whoever had the copies before a transfer of custody
+        # whoever had the copies before a transfer of custody, or returned them in the place of who has left
         rows(HandOver.application_id, "handed", nothing, CustodyEntry.person_id).where(
-            CustodyEntry.hand_over_id == HandOver.id, CustodyEntry.event == "received"
+            CustodyEntry.hand_over_id == HandOver.id, CustodyEntry.event.in_(("received", "returned"))
         ),
         rows(HandOver.application_id, "handed", Return.return_to, HandOver.custodian_id).where(
             Return.hand_over_id == HandOver.id
@@ -383,6 +383,9 @@ def has_part(person_id: str) -> ColumnElement[bool]:
         select(Consent.id).where(Consent.application_id == Application.id, Consent.person_id == person_id),
         select(Decision.id).where(Decision.application_id == Application.id, Decision.decided_by == person_id),
         select(HandOver.id).where(HandOver.application_id == Application.id, HandOver.custodian_id == person_id),
+        select(Return.id)
+        .join(HandOver, HandOver.id == Return.hand_over_id)
+        .where(HandOver.application_id == Application.id, Return.returned_by == person_id),
         select(InspectedCase.id).where(
             InspectedCase.application_id == Application.id, InspectedCase.decided_by == person_id
         ),

@@ -6,7 +6,7 @@ from services.domain.applications import joint
 from services.domain.applications import service as application_service
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.case import NextAct
-from services.domain.custody import naming
+from services.domain.custody import heads, naming, suspensions
 from services.domain.process import permissions
 
 
@@ -44,6 +44,12 @@ def may_name_custodian(rows: CaseRows) -> bool:
         and naming.is_open(rows.uow, application, rows.head.hand_over)
         and naming.may_name(rows.uow, application)
     )
+
+
+def may_return_in_place(rows: CaseRows) -> bool:
+    """Return whether the actor may return the copies now in the place of a custodian who has left."""
+    hand_over = rows.head.hand_over
+    return hand_over is not None and suspensions.is_held(hand_over) and heads.stands_in(rows.uow, hand_over)
 
 
 def are_departments_asked(rows: CaseRows) -> bool:

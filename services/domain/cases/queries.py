@@ -142,6 +142,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         next_acts=next_actions.of_case(rows),
         may_withdraw=next_actions.may_withdraw(rows),
         may_name_custodian=next_actions.may_name_custodian(rows),
+        may_return_in_place=next_actions.may_return_in_place(rows),
         items=_items(rows),
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],

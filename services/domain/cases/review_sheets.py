@@ -207,6 +207,13 @@ def _coverage(
     )
 
 
+def _returned_by(uow: UnitOfWork, returned: Return | None) -> str | None:
+    """Return who has returned the copies in another one's place."""
+    if returned is None or not returned.attestation.get("inPlaceOf"):
+        return None
+    return uow.session.get_one(Person, returned.returned_by).name
+
+
 def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     """Return what an inspector decides on, for those who may read the review; NotFound for others."""
     review = uow.session.get(Review, review_id)
@@ -230,6 +237,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     items = {row[0].id: _item(*row) for row in uow.session.execute(query)}
     return ReturnSheet(
         custodian=uow.session.get_one(Person, hand_over.custodian_id).name,
+        returned_by=_returned_by(uow, returned),
         accepted_at=hand_over.accepted_at,
         due_at=hand_over.due_at,
         returned_at=returned.returned_at if returned else None,

@@ -68,7 +68,7 @@ REASONS = {
     "rejected": "was rejected in this round",
     "expired": "was sent back and not corrected in time",
     "unavailable": "has no footage, or that its partial footage was refused",
-    "not-taken-up": "was offered, and declined or not taken up in time",
+    "not-taken-up": "was offered, and declined, recalled or not taken up in time",
     "withdrawn": "was withdrawn",
 }
 

@@ -184,6 +184,11 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
         return hand_over
     review = _open_receipt(uow, hand_over)
     agreement = require_agreement(uow, uow.actor.id)
+    if any(row.cause == suspensions.RECALLED for row in suspensions.list_open(uow, hand_over)):
+        raise Refused(
+            "offer-recalled",
+            "Security recalls these copies: they cannot be accepted unless the recall is refused or nobody signs it.",
+        )
     causes = {row.cause for row in suspensions.of_person(uow, uow.actor.id)}
     if suspensions.CUSTODIAN_LEFT in causes:
         raise Refused(

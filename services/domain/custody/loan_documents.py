@@ -181,6 +181,7 @@ def _inspection(
         "returnTo": returned.return_to,
         "returnedBy": forms.person_to_json(uow, returned.returned_by),
         "noOtherCopies": returned.attestation.get("noOtherCopies"),
+        **_in_place_of(uow, returned),
         "downloads": [
             {
                 "id": download.id,
@@ -200,6 +201,12 @@ def _inspection(
         },
         "decision": None if decision is None else _decision(uow, decision),
     }
+
+
+def _in_place_of(uow: UnitOfWork, returned: Return) -> dict[str, Any]:
+    """Return the custodian who has left, where somebody else has returned the copies; else nothing."""
+    custodian_id = returned.attestation.get("inPlaceOf")
+    return {"inPlaceOf": forms.person_to_json(uow, custodian_id)} if custodian_id else {}
 
 
 def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import check_ins, on_site, sitting_views, suspensions
+from services.domain.custody import check_ins, on_site, returns, sitting_views, suspensions
 from services.domain.custody import log as custody_log
 from services.domain.custody.holder_entries import EVENTS
 from services.domain.custody.schemas import (
@@ -150,9 +150,20 @@ def _end(loan: LoanLine) -> datetime:
 
 def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """Return one of the actor's hand-overs; reading it is an event. NotFound for everybody else."""
-    hand_over = custody_log.get_mine(uow, hand_over_id, for_change=False)
-    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
+    return _read(uow, custody_log.get_mine(uow, hand_over_id, for_change=False))
+
+
+def get_returnable(uow: UnitOfWork, hand_over_id: str) -> tuple[HandOverView, str | None]:
+    """Return a hand-over that the actor returns, and the name of the custodian in whose place; as ``get_mine``."""
+    hand_over = returns.get_returnable(uow, hand_over_id, for_change=False)
+    if hand_over.custodian_id == uow.actor.id:
+        return _read(uow, hand_over), None
+    return _read(uow, hand_over), uow.session.get_one(Person, hand_over.custodian_id).name
+
+
+def _read(uow: UnitOfWork, hand_over: HandOver) -> HandOverView:
+    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over.id, application_id=hand_over.application_id)
+    [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over.id))
     return view
 
 

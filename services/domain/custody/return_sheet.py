@@ -10,9 +10,9 @@ ANSWERS = {True: "是", False: "否"}
 
 def lay_out(check: JsonView) -> list[Part]:
     returned: Pairs = [
-        [("申请表编号", cell(check.text("application"))), ("归还人", cell(check.text("returnedBy.name")))],
+        [("申请表编号", cell(check.text("application"))), ("归还人", cell(_returned_by(check)))],
         [("归还期限", cell(check.when("dueAt"))), ("归还时间", cell(check.when("returnedAt")))],
-        [("归还至", cell(words(OFFICES.get(check.text("returnTo"))))), ("其他副本", cell("归还人声明没有保留"))],
+        [("归还至", cell(words(OFFICES.get(check.text("returnTo"))))), ("其他副本", cell(_attested(check)))],
         [("自动检查时间", cell(check.when("inspectedAt"))), ("检查结论", cell(check.word("decision.outcome")))],
         [("自动检查发现", _findings(check))],
         [("检查意见", cell(check.get("decision.opinion") or check.get("decision.reason")))],
@@ -29,6 +29,15 @@ def lay_out(check: JsonView) -> list[Part]:
         number = "五" if downloads else "四"
     parts.append(Signatures(f"{number}、签字", _signatures(check)))
     return parts
+
+
+def _returned_by(check: JsonView) -> str:
+    by, custodian = check.text("returnedBy.name"), check.get("inPlaceOf.name")
+    return f"{by}（代已离职的保管人{custodian}）" if custodian else by
+
+
+def _attested(check: JsonView) -> str:
+    return "归还人声明没有保留" if check.get("noOtherCopies") else "无人声明"
 
 
 def _findings(check: JsonView) -> Cell:

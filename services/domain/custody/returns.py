@@ -17,11 +17,12 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import copies, grants, hand_overs, log, on_site, suspensions, unaccounted
+from services.domain.custody import copies, grants, hand_overs, heads, log, on_site, suspensions, unaccounted
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_RETURNED, USE_PERIOD_CHANGED
 from services.domain.reviews import moot_matters
+from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import NotPermitted, Refused
 
 OFFICES = {
@@ -55,18 +56,28 @@ def return_copies(
 
     Access ends with it, and the process is notified. Refused for a download that was destroyed while somebody holds the
     case, unless it says how that came; whoever keeps the hold is told (R67).
+
+    Where the custodian has left, the head of the department returns them in their place. Nobody attests for another
+    one, so each download is a finding then, and somebody is asked what became of it; Refused for who tries to.
     """
-    hand_over = log.get_mine(uow, hand_over_id)
+    hand_over = get_returnable(uow, hand_over_id)
+    in_place_of = hand_over.custodian_id if hand_over.custodian_id != uow.actor.id else None
     known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
     if known is not None:
         return known
+    if in_place_of is not None and hand_over.accepted_at is None:
+        raise Refused(
+            "not-accepted", "Nobody has accepted the copies: name another custodian on the page of the case instead."
+        )
     hand_overs.require_held(hand_over)
     if suspensions.is_frozen(uow, hand_over):
         raise Refused(
             "copy-frozen",
             "The copies are frozen while a problem report is being checked: return them when Security has answered.",
         )
-    if on_site.find_unclosed(uow, hand_over_id) is not None:
+    sitting = on_site.find_unclosed(uow, hand_over_id)
+    # of a companion who has left nobody signs the end: its sheet says so when the loan ends
+    if sitting is not None and (in_place_of is None or on_site.is_live(uow, sitting)):
         raise Refused("sitting-open", "A viewing on site is not ended: sign its end, then return the copies.")
     if return_to not in OFFICES:
         raise Refused(
@@ -75,12 +86,23 @@ def return_copies(
             status=422,
             field="returnTo",
         )
-    _check_fates(uow, hand_over_id, fates, no_other_copies)
-    owners = _require_kept(uow, hand_over, fates)
-    attestation = {
-        "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
-        "noOtherCopies": True,
-    }
+    attestation: dict[str, Any] = {"downloads": {}, "noOtherCopies": False, "inPlaceOf": in_place_of}
+    owners: list[str] = []
+    if in_place_of is None:
+        _check_fates(uow, hand_over_id, fates, no_other_copies)
+        owners = _require_kept(uow, hand_over, fates)
+        attestation = {
+            "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
+            "noOtherCopies": True,
+        }
+    elif fates or no_other_copies:
+        raise Refused(
+            "attestation-not-yours",
+            "You cannot attest for another person: return the copies without saying what became of the downloads. "
+            "Each of them is a finding of the inspection, and you are asked about it separately.",
+            status=422,
+            field="downloads" if fates else "noOtherCopies",
+        )
     held = copies.list_lent(uow, hand_over.id)
     statement = {
         "attestation": attestation,
@@ -108,7 +130,15 @@ def return_copies(
         notification_service.notify(
             uow, person_id, DESTROYED_HELD, application_id=hand_over.application_id, subject_id=hand_over.id
         )
-    log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
+    log.append(
+        uow,
+        hand_over,
+        "returned",
+        person_id=uow.actor.id,
+        return_to=return_to,
+        statement_sha256=signed.sha256,
+        **({"inPlaceOf": in_place_of} if in_place_of is not None else {}),
+    )
     audit_trail.record(
         uow,
         "return-signed",
@@ -119,6 +149,17 @@ def return_copies(
     )
     _ask_for_inspection(uow, returned, hand_over)
     return returned
+
+
+def get_returnable(uow: UnitOfWork, hand_over_id: str, *, for_change: bool = True) -> HandOver:
+    """Return a hand-over that the actor returns: their own, or that of a custodian who has left (R38, R45).
+
+    It is locked ``for_change``; NotFound for everybody else.
+    """
+    hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=for_change, populate_existing=True)
+    if hand_over is not None and heads.stands_in(uow, hand_over):
+        return hand_over
+    return log.get_mine(uow, hand_over_id, for_change=for_change)
 
 
 def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: str, matter_id: str) -> Return:
@@ -142,6 +183,33 @@ def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: 
     log.append(uow, hand_over, "recalled", matter=number, statement_sha256=decision.statement_sha256)
     _ask_for_inspection(uow, returned, hand_over)
     return returned
+
+
+def recall_offer(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: str, matter_id: str) -> None:
+    """End the offer of copies that nobody has accepted, by a signed recall (R42, R46).
+
+    The process hears that they are not taken, and discards them as after the time to accept them. ``number`` and
+    ``matter_id`` are as of ``recall``.
+    """
+    hand_over.ended_at = uow.now
+    notification_service.mark_done(uow, "offer", subject_id=hand_over.id)
+    notification_service.mark_done(uow, "custodian", "recall", application_id=hand_over.application_id)
+    log.append(
+        uow,
+        hand_over,
+        "ended",
+        person_id=decision.decided_by,
+        because=suspensions.RECALLED,
+        matter=number,
+        statement_sha256=decision.statement_sha256,
+    )
+    review_tasks.end_receipts(uow, hand_over)
+    drafter_id = uow.session.get_one(Application, hand_over.application_id).drafter_id
+    for person_id in sorted({hand_over.custodian_id, drafter_id}):
+        notification_service.notify(
+            uow, person_id, "offer-recalled", application_id=hand_over.application_id, subject_id=hand_over.id
+        )
+    moot_matters.end_of_loan(uow, hand_over.application_id, suspensions.RECALLED, by_matter=matter_id)
 
 
 def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str, *, by_matter: str | None = None) -> None:

@@ -190,6 +190,11 @@ def is_held(hand_over: HandOver) -> bool:
     return hand_over.accepted_at is not None and not is_over(hand_over)
 
 
+def is_offered(hand_over: HandOver) -> bool:
+    """Return whether the copies are offered, and their custodian has neither accepted nor declined them."""
+    return hand_over.accepted_at is None and hand_over.declined_at is None and not is_over(hand_over)
+
+
 def is_over(hand_over: HandOver) -> bool:
     """Return whether nobody holds the copies any more: returned, lost, or the loan has ended."""
     return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))

@@ -163,13 +163,14 @@ def give_back(
     ``until``: when that time was over, where the suspension has ended before now. ``return_until``: as for
     ``change_due_date``.
 
-    Nothing for copies that nobody holds. Time that another open suspension covers is left out: it is given back with
+    Nothing for copies that nobody holds, and of the time before they were accepted. Time that another open suspension covers is left out: it is given back with
     that one, or not at all. The date stays where a later one would be overdue, with its grace, at once: that would be a
     second violation for the same lateness.
     """
     if not suspensions.is_held(hand_over):
         return
     due_at = _require_running(hand_over)
+    since = max(since, hand_over.accepted_at or since)
     others = [row.since for row in suspensions.list_open(uow, hand_over) if row.cause != suspensions.USE_PERIOD_OVER]
     lost = max(min([until or uow.now, *others]) - since, timedelta())
     later = min(due_at + lost, agreed_limits.latest_due(uow, hand_over))

@@ -30,13 +30,14 @@ from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
 
 OVERDUE = "overdue"
+FINDING = "finding"
 CLEARED = "cleared"
 REFUSAL_PATTERN = "refusal-pattern"
 KINDS = (
-    *(OVERDUE, "loss", "leak", "discrepancy", "breach", "finding", "ghost-export", "urgent-not-ratified"),
+    *(OVERDUE, "loss", "leak", "discrepancy", "breach", FINDING, "ghost-export", "urgent-not-ratified"),
     REFUSAL_PATTERN,
 )
-FOUND = ("leak", "breach", "finding")  # by people: the same may be found again once it is decided
+FOUND = ("leak", "breach", FINDING)  # by people: the same may be found again once it is decided
 UPHELD, SETTLED = "upheld", "settled"
 ENDS = (UPHELD, CLEARED, SETTLED)
 MATTER = "violation"  # the kind of its matter

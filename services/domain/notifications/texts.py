@@ -319,6 +319,13 @@ TEXTS = {
     ),
     "copy-offered": NoticeText(Message("A copy is waiting for your acceptance."), "hand-over", work="offer"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
+    "offer-recall-asked": NoticeText(
+        Message("Security recalls a copy that is offered to you: it cannot be accepted until that is decided."),
+        "hand-over",
+    ),
+    "offer-recalled": NoticeText(
+        Message("Security has recalled a copy before it was accepted: the hand-over has ended.")
+    ),
     "return-due-soon": NoticeText(
         Message("The use period of a copy ends soon: return it in time."), "hand-over", work="return"
     ),

@@ -385,7 +385,8 @@ def releases(uow: UnitOfWork, state: CaseState) -> set[str]:
     """
     application, hand_over = state.application, state.hand_over
     if hand_over is not None:
-        over = hand_over.declined_at is not None or is_over(uow, hand_over.take_up_until)
+        recalled = hand_over.ended_at is not None
+        over = hand_over.declined_at is not None or recalled or is_over(uow, hand_over.take_up_until)
         return {"not-taken-up"} if over and hand_over.accepted_at is None else set()
     reasons = {
         "withdrawn": application.withdrawn_at is not None,

@@ -433,9 +433,13 @@ class InspectionFinding(Answer):
 
 
 class ReturnSheet(Answer):
-    """What was lent, what came back, and what the automatic inspection found."""
+    """What was lent, what came back, and what the automatic inspection found.
+
+    ``returnedBy``: who has returned the copies in the place of a custodian who has left; null else.
+    """
 
     custodian: str
+    returned_by: str | None
     accepted_at: Moment | None
     due_at: Moment | None
     returned_at: Moment | None

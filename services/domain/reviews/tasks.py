@@ -24,6 +24,10 @@ from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
 
+RECEIPT, NOT_ACCEPTED = "receipt", "declined"  # the stage, and its answer for copies that nobody takes
+RECALLED = "offer-recalled"  # why a receipt was closed
+
+
 @dataclass(frozen=True)
 class Opened:
     """What the process waits with: the id that the decision is keyed by, its timers, and the case's number."""
@@ -45,6 +49,8 @@ def open_review(
 ) -> Opened:
     """Open one review of the application for each job and notify those who may decide; a second run finds it.
 
+    The receipt of an offer that was recalled meanwhile is answered, and put to nobody.
+
     Raises NotPermitted where the case does not ask it now, Fatal where nobody may decide: somebody has to be appointed.
     Whoever lacks nothing but a valid confidentiality agreement is asked to sign it, and may decide then (R59).
     """
@@ -60,6 +66,11 @@ def open_review(
         review = _new(uow, application, stage, job_key=job_key, process_instance_key=process_instance_key)
         review.hand_over_id = hand_over_id
         permissions.require_running(state, f"open the review {stage}")
+        if stage == RECEIPT and state.hand_over is not None and _is_recalled(state.hand_over, hand_over_id):
+            uow.session.add(review)
+            uow.session.flush()
+            _answer_receipt(uow, review)
+            return _opened(uow, review, application.number or "")
         permissions.require_stage(uow, state, stage, hand_over_id)
         _open(uow, application, review, state.hand_over)
     else:
@@ -147,7 +158,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         messages.REVIEW_DECIDED,
         matter_id=review.matter_id,
     )
-    if review.stage == "receipt" and hand_over is not None:
+    if review.stage == RECEIPT and hand_over is not None:
         review.due_at = max(hand_over.take_up_until, uow.now)
         review.first_reminder_at = review.due_reason = None
     uow.session.add(review)
@@ -225,7 +236,7 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     )
     _notify(uow, review, candidates, "review-escalated")
     _notify(uow, review, unsigned, "review-needs-agreement")
-    if review.stage == "receipt":
+    if review.stage == RECEIPT:
         # nobody can receive in the custodian's place; the department's head is liable and is notified (R45)
         department = uow.session.get_one(Person, candidates[0]).department_id
         _notify(uow, review, access_queries.load_directory(uow).holders(department, "head"), "receipt-overdue")
@@ -331,6 +342,33 @@ def _answer_unasked(uow: UnitOfWork, review: Review, matter: Matter) -> None:
         matter_id=matter.id,
         message_id=f"{messages.REVIEW_DECIDED}:{review.id}",
         variables={"decision": next(outcome for outcome in stage.outcomes if outcome != stage.favourable)},
+    )
+
+
+def end_receipts(uow: UnitOfWork, hand_over: HandOver) -> None:
+    """Close what asks the custodian to accept copies whose offer is recalled; the process hears that they are not."""
+    query = select(Review).where(
+        Review.hand_over_id == hand_over.id, Review.stage == RECEIPT, Review.closed_at.is_(None)
+    )
+    for review in uow.session.scalars(query.with_for_update()).all():
+        _answer_receipt(uow, review)
+
+
+def _is_recalled(hand_over: HandOver, hand_over_id: str | None) -> bool:
+    """Return whether it is this offer, and has ended before anybody has accepted or declined it."""
+    answered = hand_over.accepted_at is not None or hand_over.declined_at is not None
+    return hand_over.id == hand_over_id and hand_over.ended_at is not None and not answered
+
+
+def _answer_receipt(uow: UnitOfWork, review: Review) -> None:
+    close(uow, review, RECALLED)
+    outbox.publish(
+        uow,
+        messages.REVIEW_DECIDED,
+        review.id,
+        application_id=review.application_id,
+        message_id=f"{messages.REVIEW_DECIDED}:{review.id}",
+        variables={"decision": NOT_ACCEPTED, "dueAt": messages.written(uow.now)},
     )
 
 

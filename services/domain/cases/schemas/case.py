@@ -347,7 +347,7 @@ class CaseView(CaseSummary):
     ``heldSince``: since when nothing of the case is discarded; ``holdings`` says why to those who read holds.
     ``appealUntil`` is of a case that was refused.
     ``outsideDeadlines`` are open; ``answeredAt``: when a person who was filmed got an answer.
-    ``offers`` are the kinds of matters that you may ask for.
+    ``offers`` are the kinds of matters that you may ask for. ``mayReturnInPlace``: of a custodian who has left.
     """
 
     department: DepartmentNamed
@@ -368,6 +368,7 @@ class CaseView(CaseSummary):
     next_acts: list[NextAct]
     may_withdraw: bool
     may_name_custodian: bool
+    may_return_in_place: bool
     items: list[CaseItem]
     findings: list[CaseFinding]
     reviews: list[CaseReview]

@@ -307,6 +307,7 @@ class _Loan:
             matters=matters,
             work_orders=work_orders,
             held=view.state in HELD,
+            recalled=any(suspension.cause == suspensions.RECALLED for suspension in view.suspensions),
             stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
             times_of={copy.id: copy_times(copy) for copy in view.copies},
             typed=typed,

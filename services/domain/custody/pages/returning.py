@@ -40,8 +40,9 @@ async def return_copies(hand_over_id: Identifier, visitor: Visiting, database: G
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed, refusal)
+    view, in_place_of = await database.read(visitor.actor, queries.get_returnable, hand_over_id)
     return visitor.redirect(
-        f"/hand-overs/{hand_over_id}",
+        f"/hand-overs/{hand_over_id}" if in_place_of is None else f"/cases/{view.application_id}",
         Message("Returned: access has ended, and you will be notified of the inspection result."),
     )
 
@@ -53,11 +54,12 @@ async def _page(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
+    view, in_place_of = await database.read(visitor.actor, queries.get_returnable, hand_over_id)
     return visitor.page(
         "custody/return.html",
         refusal.status if refusal else 200,
         view=view,
+        in_place_of=in_place_of,
         copies={copy.id: copy for copy in view.copies},
         held=view.state in queries.HELD,
         typed=typed,

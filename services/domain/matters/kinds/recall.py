@@ -42,8 +42,14 @@ class Recall(Kind):
     def who_may(self) -> Message:
         return Message("Only Security and the supervision group can recall copies: report a problem instead.")
 
+    def unavailable(self, hand_over: HandOver | None) -> Message | None:
+        """Copies that are offered can be recalled before anybody has accepted them: the offer ends by it."""
+        if hand_over is not None and suspensions.is_offered(hand_over):
+            return None
+        return base.loan_obstacle(hand_over)
+
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: RecallAsked) -> Message | None:
-        return base.loan_obstacle(state.hand_over)
+        return self.unavailable(state.hand_over)
 
     def is_same(self, uow: UnitOfWork, matter: Matter, asked: RecallAsked) -> bool:
         """One that nobody has signed in time stops nothing any more, and keeps nobody from recalling the copies."""
@@ -53,18 +59,22 @@ class Recall(Kind):
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         hand_over = base.lent(state)
         due_at = hand_over.due_at.isoformat() if hand_over.due_at else None
-        return {"custodian": hand_over.custodian_id, "dueAt": due_at}
+        before = {"custodian": hand_over.custodian_id, "dueAt": due_at}
+        if suspensions.is_offered(hand_over):
+            before["acceptBy"] = hand_over.take_up_until.isoformat()
+        return before
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         return (STAGE,)
 
     def begin(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
-        """Stop access in the act of recalling; without a signature it opens again by itself."""
+        """Stop access, or an acceptance, in the act of recalling; without a signature it opens again by itself."""
         hand_over = base.lent(state)
         suspensions.open_once(uow, hand_over, RECALLED, matter.id, until=uow.now + SIGNED_WITHIN)
         notification_service.mark_done(uow, "recall", application_id=matter.application_id)
+        code = "offer-recall-asked" if suspensions.is_offered(hand_over) else "copy-recalled"
         notification_service.notify(
-            uow, hand_over.custodian_id, "copy-recalled", application_id=matter.application_id, subject_id=hand_over.id
+            uow, hand_over.custodian_id, code, application_id=matter.application_id, subject_id=hand_over.id
         )
 
     def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
@@ -79,14 +89,19 @@ class Recall(Kind):
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
         decision = uow.session.scalars(query.order_by(Decision.decided_at.desc()).limit(1)).one()
-        returns.recall(uow, base.lent(state), decision, number=matter.number, matter_id=matter.id)
+        hand_over = base.lent(state)
+        act = returns.recall_offer if suspensions.is_offered(hand_over) else returns.recall
+        act(uow, hand_over, decision, number=matter.number, matter_id=matter.id)
         return {"signedBy": decision.decided_by}
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         asked, before = facts["asked"], facts["before"]
+        until = (Message("Due now"), before["dueAt"])
+        if "acceptBy" in before:
+            until = (Message("Not accepted yet; can be accepted until"), before["acceptBy"])
         return [
             base.person_line(uow, Message("Custodian"), before["custodian"]),
-            base.moment_line(uow, Message("Due now"), before["dueAt"]),
+            base.moment_line(uow, *until),
             Line(Message("Ground"), Label(f"recall-{asked['ground']}")),
             base.text_line(Message("Reason"), asked["reason"]),
         ]

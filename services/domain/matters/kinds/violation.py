@@ -61,22 +61,23 @@ class ViolationKind(Kind):
         return directory.find_people(uow, search, unfit)
 
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
-        """A violation may be found after the copies are back, too."""
-        if hand_over is None or hand_over.accepted_at is None:
-            return base.NOT_LENT
-        return None
+        """A violation may be found after the copies are back, and before anybody has accepted them, too."""
+        return base.NOT_LENT if hand_over is None else None
 
     def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
-        """Return the newest loan that began: that of replaced copies, while nobody has the new ones (R44)."""
+        """Return the newest loan that began, that of replaced copies while nobody has the new ones (R44), or the offer."""
         if hand_over is not None and hand_over.accepted_at is not None:
             return hand_over
         begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
-        return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1))
+        return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1)) or hand_over
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
         if asked.violation_kind == violations.REFUSAL_PATTERN:
             return None
-        return self.unavailable(self.loan_of(uow, state.application, state.hand_over))
+        hand_over = self.loan_of(uow, state.application, state.hand_over)
+        if hand_over is not None and hand_over.accepted_at is None and asked.violation_kind != violations.FINDING:
+            return Message("Nobody has accepted these copies: record what you have found as a finding.")
+        return self.unavailable(hand_over)
 
     def is_moot(self, state: CaseState) -> bool:
         """It goes on after the return, and after the case is closed."""

@@ -181,7 +181,10 @@ def test_every_work_is_that_of_some_notice() -> None:
 ENDED_BY = {
     "review": {"custody/naming.py", "reviews/tasks.py"},
     "consent": {"applications/joint.py", "custody/closing.py"},
-    "offer": {"custody/closing.py", "custody/hand_overs.py", "custody/naming.py", "disclosures/service.py"},
+    "offer": {
+        *("custody/closing.py", "custody/hand_overs.py", "custody/naming.py", "custody/returns.py"),
+        "disclosures/service.py",
+    },
     "return": {
         "custody/closing.py",
         "custody/hand_overs.py",
@@ -247,7 +250,8 @@ NEWS = {
     *("absence-confirmed", "appeal-granted", "appeal-refused", "change-carried-out", "consents-complete"),
     *("copy-recalled", "copy-unfrozen", "custody-transferred", "daily-digest", "group-appointed", "hold-lifted"),
     *("inspection-reported", "matter-answered", "matter-applied", "matter-moot", "matter-not-ratified"),
-    *("matter-ratified", "matter-refused", "matter-withdrawn", "offer-ended", "package-failed", "package-refused"),
+    *("matter-ratified", "matter-refused", "matter-withdrawn", "offer-ended", "offer-recall-asked", "offer-recalled"),
+    *("package-failed", "package-refused"),
     *("problem-recall", "robot-ended", "test-notice", "use-report-made", "view-ended-by-review", "violation-cleared"),
     *("violation-closed", "violation-upheld", "work-order-cancelled", "work-order-closed"),
 }
