@@ -124,6 +124,8 @@ def refusal_for(
             return refusal
     if index is None:
         return Refused("not-yours", Message("You are not assigned to this review."), status=403)
+    if index == 0:
+        return None
     # earlier groups than the chosen ones may decide as well, even people recorded as absent; whoever is in several
     # groups counts in the first one alone
     first = {person: number for number, group in reversed(list(enumerate(groups))) for person in group}

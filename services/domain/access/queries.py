@@ -54,6 +54,12 @@ HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the p
 SEVERAL = ("reported", "proposed", "held_against")  # and those that several people may be
 BARRED = ("asked", "barred")  # where the facts of a disposal name, by stage, who has a part in one of its cases
 HELD = aliased(Matter)  # a hold or disposal of the case, beside the violation
+# what the facts of a case are made of, for a list that reads no more of it
+OF_CASE = (
+    *(Application.id, Application.department_id, Application.drafter_id, Application.on_behalf),
+    *(Application.subject_ids, Application.near_departments, Application.custodian_id),
+    *(Application.named_custodian_id, Application.decided_by, Application.second_person),
+)
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts

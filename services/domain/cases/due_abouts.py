@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Select, literal, or_, select, union_all
+from sqlalchemy.orm import load_only
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent
@@ -55,7 +56,8 @@ def list_abouts(uow: UnitOfWork, lines: Iterable[DueDate]) -> dict[tuple[str, st
         return {}
     decided = {case_id for (kind, _), case_id in cases.items() if kind in DECIDED}
     seen = or_(Application.id.in_(decided), visibility.is_visible(uow, single=True))
-    rows = uow.session.scalars(select(Application).where(Application.id.in_(set(cases.values())), seen)).all()
+    of_cases = select(Application).where(Application.id.in_(set(cases.values())), seen)
+    rows = uow.session.scalars(of_cases.options(load_only(*case_footage.OF_CASE))).all()
     found = case_footage.read(uow, rows)
     return {key: found[case_id].about for key, case_id in cases.items() if case_id in found}
 

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import load_only
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
@@ -15,6 +17,19 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications.schemas import CaseAbout
 from services.domain.retrieval import preservations
+
+
+class Asked(NamedTuple):
+    """What an item asks for: from ``start`` to ``end``, typed in ``zone``, of this camera."""
+
+    start: datetime
+    end: datetime
+    zone: str
+    camera: Camera
+
+
+# what ``read`` needs of a case, for a list that reads no more of it
+OF_CASE = (Application.id, Application.title, Application.purpose_category, Application.closed_at)
 
 
 @dataclass(frozen=True)
@@ -36,23 +51,25 @@ def read(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Fo
     if not applications:
         return {}
     query = (
-        select(Item, Camera, is_safe().label("safe"), _awaits_disposal().label("kept"))
+        select(
+            *(Item.application_id, Item.asked_start, Item.asked_end, Item.zone),
+            *(Camera, is_safe().label("safe"), _awaits_disposal().label("kept")),
+        )
         .join(Camera, Camera.id == Item.camera_id)
         .where(
             Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
         )
         .order_by(Item.position)
     )
-    asked: dict[str, list[tuple[Item, Camera]]] = defaultdict(list)
+    asked: dict[str, list[Asked]] = defaultdict(list)
     moments: dict[str, list[datetime]] = defaultdict(list)
     waiting: set[str] = set()
-    for item, camera, safe, kept in uow.session.execute(query):
-        asked[item.application_id].append((item, camera))
+    for application_id, start, end, zone, camera, safe, kept in uow.session.execute(query):
+        asked[application_id].append(Asked(start, end, zone, camera))
         if kept:
-            waiting.add(item.application_id)
-        moment = preservations.overwrite_moment(camera, item.asked_start)
-        if moment is not None and not safe:
-            moments[item.application_id].append(moment)
+            waiting.add(application_id)
+        if not safe and (moment := preservations.overwrite_moment(camera, start)) is not None:
+            moments[application_id].append(moment)
     return {
         application.id: Footage(
             about_of(application, asked[application.id]),
@@ -69,28 +86,29 @@ def list_abouts(uow: UnitOfWork, application_ids: Collection[str]) -> dict[str, 
     if not application_ids:
         return {}
     seen = uow.session.scalars(
-        select(Application).where(Application.id.in_(application_ids), visibility.is_visible(uow, single=True))
+        select(Application)
+        .where(Application.id.in_(application_ids), visibility.is_visible(uow, single=True))
+        .options(load_only(*OF_CASE))
     ).all()
     return {application_id: found.about for application_id, found in read(uow, seen).items()}
 
 
-def about_of(application: Application, asked: Sequence[tuple[Item, Camera]]) -> CaseAbout:
-    """Return what a case is about: its title, and where and when the items with their cameras are, by position."""
-    about = CaseAbout(title=application.title, purpose_category=application.purpose_category)
+def about_of(application: Application, asked: Sequence[Asked]) -> CaseAbout:
+    """Return what a case is about: its title, and where and when what it asks for is, by position."""
     if not asked:
-        return about
-    first, camera = asked[0]
-    return about.model_copy(
-        update={
-            "camera_zh": camera.name_zh,
-            "camera_en": camera.name_en,
-            "place_zh": camera.place_zh,
-            "place_en": camera.place_en,
-            "cameras": len({camera.id for _, camera in asked}),
-            "start": min(item.asked_start for item, _ in asked),
-            "end": max(item.asked_end for item, _ in asked),
-            "zone": first.zone,
-        }
+        return CaseAbout(title=application.title, purpose_category=application.purpose_category)
+    camera = asked[0].camera
+    return CaseAbout(
+        title=application.title,
+        purpose_category=application.purpose_category,
+        camera_zh=camera.name_zh,
+        camera_en=camera.name_en,
+        place_zh=camera.place_zh,
+        place_en=camera.place_en,
+        cameras=len({item.camera.id for item in asked}),
+        start=min(item.start for item in asked),
+        end=max(item.end for item in asked),
+        zone=asked[0].zone,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
+from sqlalchemy.orm import defer, load_only
 
 from services.database.case_search import asks_for_camera
 from services.database.keyset import Page, Section, chosen_of
@@ -194,6 +195,7 @@ def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
         select(Review, Application, proposed.exists())
         .join(Application, Application.id == Review.application_id)
         .where(Review.closed_at.is_(None), Application.withdrawn_at.is_(None))
+        .options(load_only(*access_queries.OF_CASE), defer(Review.due_reason))
     )
     directory, rows = access_queries.load_directory(uow), uow.session.execute(query).all()
     facts = access_queries.load_all_facts(uow, [application for _, application, _ in rows])
@@ -207,13 +209,15 @@ def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
 def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple[Any, ...]]:
     """Select the open reviews that the actor's posts may lead to, and the copies that are offered to the actor."""
     me, directory = uow.actor.id, access_queries.load_directory(uow)
+    reach = access_policy.reach(directory, me)
     mine = [
         and_(Review.stage == RECEIPT, Review.hand_over_id.in_(select(HandOver.id).where(HandOver.custodian_id == me))),
-        and_(Review.matter_id.is_not(None), Matter.counterpart_id == me),
+        Review.matter_id.in_(select(Matter.id).where(Matter.counterpart_id == me)),
+        Review.stage.in_([code for code, departments in reach.items() if departments is None]),
     ]
-    for code, departments in access_policy.reach(directory, me).items():
-        of_stage = Review.stage == code
-        mine.append(of_stage if departments is None else and_(of_stage, Application.department_id.in_(departments)))
+    for code, departments in reach.items():
+        if departments is not None:
+            mine.append(and_(Review.stage == code, Application.department_id.in_(departments)))
     query = _select_of_case(listing).where(or_(*mine))
     return query.where(Review.stage == stage) if stage else query
 
@@ -234,6 +238,12 @@ def _select_of_case(listing: Listing) -> Select[*tuple[Any, ...]]:
                 *(Application.number, Matter.number, Application.title, Department.name_zh, Department.name_en),
                 also=or_(Review.claimed_by.in_(claimers), asks_for_camera(listing)),
             ),
+        )
+        # hundreds of them are judged for a page, and each has a dozen columns of JSON
+        .options(
+            load_only(Application.number, *access_queries.OF_CASE, *case_footage.OF_CASE),
+            defer(Review.due_reason),
+            load_only(Matter.number, Matter.kind, Matter.opened_by, Matter.opened_at),
         )
     )
 

@@ -129,7 +129,10 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         submitted_at=application.submitted_at,
         overwrite_at=_overwrite_at(rows),
         way_of_use=application.granted_way_of_use or application.way_of_use,
-        about=case_footage.about_of(application, [(row.item, row.camera) for row in rows.items]),
+        about=case_footage.about_of(
+            application,
+            [case_footage.Asked(row.item.asked_start, row.item.asked_end, row.item.zone, row.camera) for row in rows.items],
+        ),
         round=application.round,
         form=revision.form if revision else forms.to_json(uow, application),
         form_sha256=revision.sha256 if revision else None,
