@@ -26,6 +26,9 @@ UNLIMITED = DatabaseSettings().without_limits
 # A server that is gone without a word is noticed within half a minute: by the first where a connection is idle, by the
 # last, in milliseconds, where it waits for what was sent.
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+# Of a solid-state disk, whose pages are mostly in memory, beside 1 for the next one. PostgreSQL's own 4 is that of a
+# turning disk: for the facts of a thousand open cases it reads whole tables of a year (1.3 instead of 0.2 s).
+RANDOM_PAGE_COST = 1.1
 SYSTEM = "system"  # libpq's word for the authorities that the machine trusts
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
@@ -86,7 +89,8 @@ def connect_arguments(address: URL, settings: DatabaseSettings = UNLIMITED) -> d
     if not settings.pooler:
         given["options"] = (
             f"-c statement_timeout={settings.statement_seconds}s "
-            f"-c idle_in_transaction_session_timeout={settings.idle_seconds}s {address.query.get('options', '')}"
+            f"-c idle_in_transaction_session_timeout={settings.idle_seconds}s "
+            f"-c random_page_cost={RANDOM_PAGE_COST} {address.query.get('options', '')}"
         ).rstrip()
     return given
 

@@ -41,10 +41,12 @@ class Listing:
         return or_(*matches) if also is None else or_(*matches, also)
 
     def part(self, query: Query, columns: Mapping[str, Column], *default: Column) -> Query:
-        """Sort and page a query, NULL last; ``default`` is the order among equals."""
+        """Sort and page a query, NULL last; ``default`` is the order among equals, and ends with the rows' own key."""
         column = columns.get(self.sort)
         if column is not None:
-            query = query.order_by((column.desc() if self.descending else column.asc()).nulls_last())
+            order = column.desc() if self.descending else column.asc()
+            # Falling, PostgreSQL's indexes begin with NULL, so that it would sort all rows to have it last.
+            query = query.order_by(order if _always_has_value(column, default[-1]) else order.nulls_last())
         return query.order_by(*default).limit(self.limit).offset(self.offset)
 
     def of(
@@ -63,6 +65,12 @@ class Listing:
             matches = with_value + [row for row in matches if column(row) is None]
         end = None if self.limit is None else self.offset + self.limit
         return matches[self.offset : end]
+
+
+def _always_has_value(column: Column, key: Column) -> bool:
+    """Return whether each row has a value in this column: one of the rows' own table, and not of one joined to it."""
+    sorted_by, own = (getattr(one, "expression", one) for one in (column, key))
+    return getattr(sorted_by, "nullable", True) is False and sorted_by.table is getattr(own, "table", None)
 
 
 EVERYTHING = Listing()  # all rows, in default order

@@ -142,6 +142,7 @@ def get_for_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Came
 def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
     """Add a recorder. Refused for a name in use."""
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)  # of two with one name the second sees the first
     _require_free_name(uow, entry.name, None)
     row = Recorder(
         id=new_id(),
@@ -164,6 +165,7 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
     Refused when the address changes and stored secrets would be sent to the new one.
     """
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)
     row = _get_for_update(uow, recorder_id)
     if entry.kind != row.kind:
         raise Refused(
@@ -214,13 +216,17 @@ def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     """Retire or reactivate a recorder.
 
-    Items of a retired one cannot be applied for; cases keep their references. Refused while open cases wait for it.
+    Items of a retired one cannot be applied for; cases keep their references. Refused while open cases wait for it, and
+    where another has its name meanwhile.
     """
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)
     row = _get_for_update(uow, recorder_id)
     if row.active == active:
         return row
-    if not active:
+    if active:
+        _require_free_name(uow, row.name, recorder_id)
+    else:
         require_no_open_cases(uow, Camera.recorder_id == recorder_id)
     row.active = active
     audit_trail.record(

@@ -94,6 +94,7 @@ def get_camera(uow: UnitOfWork, camera_id: str) -> CameraLine:
 def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
     """Add a camera. Refused for wrong values or a used channel."""
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)  # of two with one channel the second sees the first
     _check(uow, entry)
     if uow.session.scalar(_same_channel(entry)) is not None:
         raise channel_taken(entry.channel)
@@ -146,6 +147,7 @@ def weakens(row: Camera, entry: CameraEntry) -> bool:
 def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
     """Retire or reactivate a camera; cases keep their references to it."""
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)
     row = _get_for_update(uow, camera_id)
     if row.active == active:
         return row

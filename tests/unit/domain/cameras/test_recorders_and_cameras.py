@@ -1,10 +1,15 @@
 """Recorders and cameras as administrators enter, change and retire them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
+from threading import Barrier, BrokenBarrierError
 
 import pytest
+from at_once import at_once
 from review_desk import ReviewDesk
 from second_person import asked, confirmed, newest
 
@@ -35,6 +40,7 @@ ENTRY = camera_recorders.RecorderEntry(
     address_fields=frozenset({"address"}),
 )
 CAMERA = camera_service.CameraEntry("recorder", "yard", "院子", "Yard", "北区", "North", "ordinary", 30)
+CAMERAS = "services.domain.cameras"
 HEADER = "recorder,channel,name_zh,name_en,place_zh,place_en,class,retention_days\n"
 
 
@@ -148,6 +154,9 @@ def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:
         refused(lambda: desk.run(camera_recorders.change_recorder, row.id, entry(kind="folder"), by="admin"))
         == "kind-fixed"
     )
+    desk.run(camera_recorders.set_active, row.id, False, by="admin")
+    desk.run(camera_recorders.add, ENTRY, by="admin")
+    assert refused(lambda: desk.run(camera_recorders.set_active, row.id, True, by="admin")) == "name-taken"
 
 
 @pytest.mark.requirement("R7", refuses=True)
@@ -312,6 +321,69 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
 )
 def test_a_camera_that_cannot_be_is_refused(desk: ReviewDesk, changes: dict[str, object], code: str) -> None:
     assert refused(lambda: desk.run(camera_service.add, camera(**changes), by="admin")) == code
+
+
+def retired(uow: UnitOfWork, key: str) -> Camera:
+    """A retired camera of the channel that ``CAMERA`` has."""
+    row = Camera(id=key, **asdict(CAMERA), active=False)
+    uow.session.add(row)
+    return row
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R7", refuses=True)
+@pytest.mark.parametrize(
+    ("next_step", "acts", "code"),
+    [
+        ("service._require_as_strict", [partial(camera_service.add, entry=CAMERA)] * 2, "channel-taken"),
+        (
+            "service._require_as_strict",
+            [partial(camera_service.set_active, camera_id=key, active=True) for key in ("old", "older")],
+            "channel-taken",
+        ),
+        ("recorders._encrypted", [partial(camera_recorders.add, entry=ENTRY)] * 2, "name-taken"),
+        (
+            "recorders._encrypted",
+            [
+                partial(camera_recorders.add, entry=ENTRY),
+                partial(camera_recorders.change_recorder, recorder_id="named", entry=ENTRY),
+            ],
+            "name-taken",
+        ),
+    ],
+    ids=["cameras", "retired cameras", "recorders", "a recorder that gets the name"],
+)
+def test_of_two_with_one_channel_or_name_that_are_entered_at_once_one_is_refused(
+    any_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    next_step: str,
+    acts: list[Callable[[UnitOfWork], object]],
+    code: str,
+) -> None:
+    desk = ReviewDesk(any_database_url)
+    both, go_on = Barrier(2), resolve_name(f"{CAMERAS}.{next_step}")
+
+    def go_on_together(*arguments: object) -> object:
+        """Wait for the other one to have looked as well; in vain where it waits for this one to end."""
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=1)
+        return go_on(*arguments)
+
+    def lay_out(uow: UnitOfWork) -> None:
+        for key in ("old", "older"):
+            retired(uow, key)
+        named = entry(name="别名")
+        row = Recorder(id="named", name=named.name, site=named.site, kind=named.kind, zone=named.zone, configuration={})
+        uow.session.add(row)
+
+    desk.run(lay_out)
+    monkeypatch.setattr(f"{CAMERAS}.{next_step}", go_on_together)
+    ended = at_once(*(partial(desk.run, act, by="admin") for act in acts))
+    desk.close()
+
+    [refusal] = [one for one in ended if isinstance(one, Exception)]
+    assert isinstance(refusal, Refused)
+    assert refusal.code == code
 
 
 @pytest.mark.requirement("R7", refuses=True)

@@ -14,7 +14,17 @@ import httpx
 import pytest
 from at_once import at_once
 from lent_case import Away
-from on_site_case import COMPANION, ELSEWHERE, OTHER_STATION, STATION, VIEWER, OnSiteDesk, lend, lent_on_site, with_station
+from on_site_case import (
+    COMPANION,
+    ELSEWHERE,
+    OTHER_STATION,
+    STATION,
+    VIEWER,
+    OnSiteDesk,
+    lend,
+    lent_on_site,
+    with_station,
+)
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import FORM, PASSWORD, ReviewDesk
