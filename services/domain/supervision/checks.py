@@ -4,15 +4,15 @@ Each answers yes where all is in order, no with what it has seen, "not applicabl
 and None where it cannot tell. None of them decides: the member confirms or overrules it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from services.database.tables.custody import HandOver
 from services.domain.process import permissions
 from services.domain.stages.catalogue import STAGES
-from services.domain.supervision.case_evidence import CaseEvidence
+from services.domain.supervision.case_evidence import RECEIVED, CaseEvidence
 
 Answer = Literal["yes", "no", "not-applicable"]
 YES: Answer = "yes"
@@ -21,6 +21,9 @@ NOT_APPLICABLE: Answer = "not-applicable"
 ANSWERS: tuple[Answer, ...] = (YES, NO, NOT_APPLICABLE)
 FEWEST_LETTERS = 4  # of a reason that says anything
 TOLERANCE = timedelta(seconds=1)
+IMPORTANT = "important"
+VIEW, DOWNLOAD = "view", "download"  # what a grant allows
+STILL = "still-saved"  # a picture of a copy, by the custody log
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,17 @@ class Found:
 
     answer: Answer | None
     seen: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A moment at which somebody had a copy before them; ``name`` is the row that says so."""
+
+    copy_id: str
+    person_id: str
+    action: str
+    at: datetime
+    name: str
 
 
 def _all_of(faults: list[Any], name: str) -> Found:
@@ -44,7 +58,7 @@ def purpose_stated(case: CaseEvidence) -> Found:
 
 def scope_within_request(case: CaseEvidence) -> Found:
     """What was granted of each item lies within what was asked for."""
-    granted = [item for item in case.items if item.granted_start is not None and item.granted_end is not None]
+    granted = [item for item in case.items if item.granted_start is not None or item.granted_end is not None]
     if not granted:
         return Found(NOT_APPLICABLE)
     wider = [
@@ -60,7 +74,7 @@ def applicant_confirmed(case: CaseEvidence) -> Found:
     """The department, or for outsiders the check of credentials, has approved; the drafter has not."""
     decided = case.of_stage(*permissions.FIRST)
     if not decided:
-        return Found(NOT_APPLICABLE)
+        return Found(NO, {"forms": [one.number for one in case.forms]}) if case.forms else Found(NOT_APPLICABLE)
     last = decided[-1]
     fit = last.outcome == STAGES[last.stage].favourable and last.decided_by != case.application.drafter_id
     approved = bool(case.forms)
@@ -68,13 +82,20 @@ def applicant_confirmed(case: CaseEvidence) -> Found:
 
 
 def sensitivities_declared(case: CaseEvidence) -> Found:
-    """The form says what the footage shows, also where that is nothing; unknown of forms before it was asked."""
+    """The form says what the footage shows, also where that is nothing; unknown of forms before it was asked.
+
+    Once it is filed, what the case is treated as is what was signed.
+    """
     declared = case.application.sensitivities
-    return Found(None) if declared is None else Found(YES, {"declared": list(declared)})
+    if declared is None:
+        return Found(None)
+    signed = case.revisions[-1].form.get("sensitivities", []) if case.forms and case.revisions else declared
+    same = sorted(signed) == sorted(declared)
+    return Found(YES if same else NO, {"declared": list(declared), **({} if same else {"signed": list(signed)})})
 
 
 def stages_complete(case: CaseEvidence) -> Found:
-    """Where a form was filed, every stage of its order has approved before, one after another."""
+    """Where a form was filed, every stage of its order has approved before that, one after another."""
     if not case.forms:
         return Found(NOT_APPLICABLE)
     missing, before = [], None
@@ -84,13 +105,16 @@ def stages_complete(case: CaseEvidence) -> Found:
             missing.append(stage)
         else:
             before = favourable[-1].decided_at
+    if before is not None and before > case.forms[-1].made_at + TOLERANCE:
+        missing.append(case.forms[-1].number)
     return _all_of(missing, "stages")
 
 
 def deciders_differ(case: CaseEvidence) -> Found:
-    """Nobody has decided two stages of the approval, or one of an application of their own."""
+    """Nobody has decided two stages of the approval, in whichever rounds, or one of an application of their own."""
     stages: dict[str, set[str]] = {}
-    for one in case.of_stage(*permissions.FIRST, *permissions.ORDER):
+    approval = {*permissions.FIRST, *permissions.ORDER}
+    for one in (decision for decision in case.decisions if decision.stage in approval):
         stages.setdefault(one.decided_by, set()).add(STAGES[one.stage].duty)
     if not stages:
         return Found(NOT_APPLICABLE)
@@ -113,24 +137,31 @@ def signatures_bound(case: CaseEvidence) -> Found:
 
 
 def management_where_needed(case: CaseEvidence) -> Found:
-    """Where management has to decide, it has; not asked where nothing was filed, or it is not needed."""
-    if not case.forms or not case.application.management_needed:
+    """Where management has to decide, it has approved; not asked where nothing was filed, or it is not needed."""
+    if not case.forms or not _needs_management(case):
         return Found(NOT_APPLICABLE)
-    return Found(YES if case.of_stage("management") else NO)
+    decided = case.of_stage("management")
+    approved = bool(decided) and decided[-1].outcome == STAGES["management"].favourable
+    return Found(YES if approved else NO, {"decisions": [one.id for one in decided]})
 
 
 def decided_in_time(case: CaseEvidence) -> Found:
-    """Each review was answered within its limit."""
+    """Each review was answered within its limit, and none of the approval ended after it without an answer."""
     decided = {one.review_id: one.decided_at for one in case.decisions}
-    answered = [review for review in case.reviews if review.id in decided]
-    if not answered:
+    ends = {
+        review: decided.get(review.id) or (review.closed_at if STAGES[review.stage].phase == "approval" else None)
+        for review in case.reviews
+    }
+    ended = {review: end for review, end in ends.items() if end is not None}
+    if not ended:
         return Found(NOT_APPLICABLE)
-    return _all_of([one.stage for one in answered if decided[one.id] > one.due_at + TOLERANCE], "stages")
+    return _all_of([review.stage for review, end in ended.items() if end > review.due_at + TOLERANCE], "stages")
 
 
 def retrieved_on_filed_form(case: CaseEvidence) -> Found:
-    """Each record names a filed form of the case by number and hash."""
-    if not case.records:
+    """Each record names a filed form of the case by number and hash, and no copy is without a record."""
+    without = _list_unrecorded(case)
+    if not case.records and not without:
         return Found(NOT_APPLICABLE)
     numbers = {one.number for one in case.forms}
     hashes = {*(one.sha256 for one in case.revisions), *(one.sha256 for one in case.forms)}
@@ -138,30 +169,34 @@ def retrieved_on_filed_form(case: CaseEvidence) -> Found:
     loose = [
         item for item, form in forms.items() if form.get("number") not in numbers or form.get("sha256") not in hashes
     ]
-    return _all_of(loose, "items")
+    return _all_of([*loose, *without], "items")
 
 
 def two_people_where_needed(case: CaseEvidence) -> Found:
-    """Where the class needs a second person, one has confirmed the release."""
+    """Where the class needs a second person, another one than the first has confirmed each release."""
     released = [one for one in case.decisions if one.stage == "storage-release" and one.outcome == "approved"]
-    if not released or not case.application.second_person:
+    if not case.application.second_person or not (released or case.records or case.copies):
         return Found(NOT_APPLICABLE)
-    return _all_of([one.id for one in released if one.review_id not in case.confirmed], "decisions")
+    if not released:
+        return Found(NO, {"decisions": []})
+    alone = [one.id for one in released if not case.confirmed.get(one.review_id, frozenset()) - {one.decided_by}]
+    return _all_of(alone, "decisions")
 
 
 def clock_measured(case: CaseEvidence) -> Found:
-    """Each record says how the recorder's clock stood against true time."""
-    if not case.records:
+    """Each record says how the recorder's clock stood against true time, and no copy is without a record."""
+    without = _list_unrecorded(case)
+    if not case.records and not without:
         return Found(NOT_APPLICABLE)
     unmeasured = [
         item for item, record in case.records.items() if record.get("recorderClock", {}).get("offsetMs") is None
     ]
-    return _all_of(unmeasured, "items")
+    return _all_of([*unmeasured, *without], "items")
 
 
 def gaps_recorded(case: CaseEvidence) -> Found:
     """What lacks of an item is on its record: outcome, coverage and, unless all of it lacks, the spans obtained."""
-    if not case.records:
+    if not case.records and not any(item.outcome is not None for item in case.items):
         return Found(NOT_APPLICABLE)
     lacking = [item for item in case.items if item.outcome is not None and item.outcome != "complete"]
     silent = []
@@ -181,7 +216,7 @@ def labels_complete(case: CaseEvidence) -> Found:
 
 
 def custodian_signed(case: CaseEvidence) -> Found:
-    """The named custodian has accepted the copies; not asked where they were never offered or not taken up."""
+    """The custodian has accepted the copies, by the custody log; not asked where they were not offered or taken up."""
     if not case.hand_overs:
         return Found(NOT_APPLICABLE)
     used = {*(one.copy_id for one in case.viewings), *(one.copy_id for one in case.downloads)}
@@ -189,47 +224,54 @@ def custodian_signed(case: CaseEvidence) -> Found:
     accepted = {one.id for one in case.lent}
     if not accepted and not used:
         return Found(NOT_APPLICABLE)
-    return _all_of(sorted(copy for copy in used if of_loan.get(copy) not in accepted), "copies")
+    signed = {one.hand_over_id for one in case.custody if one.event == RECEIVED and one.person_id is not None}
+    loose = sorted(copy for copy in used if of_loan.get(copy) not in accepted)
+    return _all_of([*loose, *sorted(accepted - signed)], "copies")
 
 
 def agreement_valid(case: CaseEvidence) -> Found:
-    """At each receipt the custodian had a valid confidentiality agreement."""
+    """At each receipt, that of a custody transfer too, who received had a valid confidentiality agreement."""
     if not case.lent:
         return Found(NOT_APPLICABLE)
-    return _all_of([one.id for one in case.lent if not _has_agreement(case, one)], "handOvers")
+    received = [one for one in case.custody if one.event == RECEIVED and one.person_id is not None]
+    known = {one.hand_over_id for one in received}
+    moments = [(one.hand_over_id, str(one.person_id), one.at) for one in received]
+    moments += [(one.id, one.custodian_id, _accepted(one)) for one in case.lent if one.id not in known]
+    return _all_of(sorted({loan for loan, person, at in moments if not _has_agreement(case, person, at)}), "handOvers")
 
 
 def viewed_by_the_allowed(case: CaseEvidence) -> Found:
-    """Each viewing and download is covered by a grant of that person to that copy at that moment."""
-    if not case.lent:
+    """Each look at a copy is covered by a grant of that person for that, to that copy, at that moment."""
+    looks = _list_looks(case)
+    if not case.lent and not looks:
         return Found(NOT_APPLICABLE)
 
-    def is_granted(copy_id: str, person_id: str, at: Any) -> bool:
+    def is_granted(look: Look) -> bool:
         return any(
-            one.copy_id == copy_id
-            and one.person_id == person_id
-            and one.since <= at
-            and (one.ended_at is None or at <= one.ended_at + TOLERANCE)
+            (one.copy_id, one.person_id, one.action) == (look.copy_id, look.person_id, look.action)
+            and one.since <= look.at <= min(one.until, one.ended_at or one.until) + TOLERANCE
             for one in case.grants
         )
 
-    looks = [(one.copy_id, one.person_id, one.opened_at, one.id) for one in case.viewings]
-    looks += [(one.copy_id, one.person_id, one.asked_at, one.id) for one in case.downloads]
-    return _all_of([one for copy, person, at, one in looks if not is_granted(copy, person, at)], "viewings")
+    return _all_of(_names(look for look in looks if not is_granted(look)), "viewings")
 
 
 def use_period_kept(case: CaseEvidence) -> Found:
-    """Nobody has opened a copy after its due date."""
-    if not case.lent:
+    """Nobody has looked at a copy, or fetched it, before it was received, after its due date, or after its return."""
+    looks = _list_looks(case)
+    if not case.lent and not looks:
         return Found(NOT_APPLICABLE)
-    due = {one.id: one.due_at for one in case.lent}
-    of_loan = {one.id: str(one.hand_over_id) for one in case.copies}
-    late = []
-    for one in case.viewings:
-        until = due.get(of_loan.get(one.copy_id, ""))
-        if until is not None and one.opened_at > until:
-            late.append(one.id)
-    return _all_of(late, "viewings")
+    lent = {one.id: one for one in case.lent}
+    of_loan = {one.id: one.hand_over_id for one in case.copies}
+
+    def is_within(look: Look) -> bool:
+        loan = lent.get(of_loan.get(look.copy_id) or "")
+        if loan is None:
+            return False
+        ends = [loan.due_at, loan.returned_at, loan.lost_at, loan.replaced_at, loan.ended_at]
+        return _accepted(loan) - TOLERANCE <= look.at <= min(end for end in ends if end is not None) + TOLERANCE
+
+    return _all_of(_names(look for look in looks if not is_within(look)), "viewings")
 
 
 def no_violation(case: CaseEvidence) -> Found:
@@ -244,26 +286,27 @@ def returned_in_time(case: CaseEvidence) -> Found:
     measured = [one for one in case.lent if one.due_at is not None and one.replaced_at is None]
     if not measured:
         return Found(NOT_APPLICABLE)
-    late = []
+    late, open_ones = [], []
     for one in measured:
         end = one.returned_at or one.lost_at or one.ended_at
         if one.lost_at is not None or (end is not None and one.due_at is not None and end > one.due_at):
             late.append(one.id)
         elif end is None:
-            return Found(None, {"handOver": one.id})
-    return _all_of(late, "handOvers")
+            open_ones.append(one.id)
+    return Found(None, {"handOver": open_ones[0]}) if open_ones and not late else _all_of(late, "handOvers")
 
 
 def downloads_accounted(case: CaseEvidence) -> Found:
-    """The return says of each download what became of it, or an account does that was confirmed; none was lost."""
-    if not case.returns:
+    """The return of a loan that is over accounts for each download, or a confirmed account does; none was lost."""
+    over = {one.id for one in case.hand_overs if one.ended_at is not None} | {one.hand_over_id for one in case.returns}
+    if not case.returns and not any(one.hand_over_id in over for one in case.downloads):
         return Found(NOT_APPLICABLE)
     told = {one.hand_over_id: set(one.attestation.get("downloads", {})) for one in case.returns}
     known = _list_confirmed(case)
     silent = [
         one.id
         for one in case.downloads
-        if one.hand_over_id in told and one.id not in told[one.hand_over_id] and one.id not in known
+        if one.hand_over_id in over and one.id not in told.get(one.hand_over_id, ()) and one.id not in known
     ]
     return _all_of(silent, "downloads")
 
@@ -281,10 +324,16 @@ def _list_confirmed(case: CaseEvidence) -> set[str]:
 
 
 def hashes_equal(case: CaseEvidence) -> Found:
-    """The inspection of the return has found every copy unchanged."""
+    """The inspection of the return has looked at every copy of the loan, and found it unchanged."""
     if not case.inspections:
         return Found(NOT_APPLICABLE)
-    return _all_of([copy for one in case.inspections for copy, matches in one.hashes.items() if not matches], "copies")
+    unequal = []
+    for one in case.inspections:
+        unequal += [copy for copy, matches in one.hashes.items() if not matches]
+        lent = [copy for copy in case.copies if copy.hand_over_id == one.hand_over_id and copy.id not in one.hashes]
+        # what was discarded before is there no more
+        unequal += [copy.id for copy in lent if copy.discarded_at is None or copy.discarded_at > one.inspected_at]
+    return _all_of(unequal, "copies")
 
 
 def access_ended(case: CaseEvidence) -> Found:
@@ -300,11 +349,16 @@ def access_ended(case: CaseEvidence) -> Found:
 
 
 def retention_set(case: CaseEvidence) -> Found:
-    """Each master that there is has an end of its retention."""
+    """Each master that there is has an end of its retention; until it is archived, that is the end of its lock."""
     if not case.masters or case.application.closed_at is None:
         return Found(NOT_APPLICABLE)
     kept = [one for one in case.masters if one.discarded_at is None]
-    return _all_of([one.id for one in kept if one.dispose_after is None and one.retain_until is None], "masters")
+    endless = [
+        one.id
+        for one in kept
+        if one.dispose_after is None and (one.archived_at is not None or one.retain_until is None)
+    ]
+    return _all_of(endless, "masters")
 
 
 CHECKS: Mapping[str, Callable[[CaseEvidence], Found]] = {
@@ -345,14 +399,56 @@ def run(name: str, case: CaseEvidence) -> Found:
 
 def _order(case: CaseEvidence) -> list[str]:
     order = permissions.order_of(case.application)
-    return [stage for stage in order if stage != "management" or case.application.management_needed]
+    return [stage for stage in order if stage != "management" or _needs_management(case)]
 
 
-def _has_agreement(case: CaseEvidence, hand_over: HandOver) -> bool:
-    agreement = case.agreements.get(hand_over.agreement_id or "")
-    return (
-        agreement is not None
-        and hand_over.accepted_at is not None
-        and agreement.signed_at <= hand_over.accepted_at < agreement.expires_at
-        and (agreement.ended_at is None or hand_over.accepted_at < agreement.ended_at)
+def _needs_management(case: CaseEvidence) -> bool:
+    """Whether management has to decide: so it was filed, or the case is important whatever was filed."""
+    return bool(case.application.management_needed) or case.application.importance == IMPORTANT
+
+
+def _list_unrecorded(case: CaseEvidence) -> list[str]:
+    """List the items of copies without a retrieval record."""
+    return sorted({one.item_id for one in case.copies} - set(case.records))
+
+
+def _list_looks(case: CaseEvidence) -> list[Look]:
+    """List when somebody played, fetched or downloaded a copy: first and last read, each time that a file was sent."""
+    looks = [
+        Look(one.copy_id, one.person_id, VIEW, at, one.id)
+        for one in case.viewings
+        for at in (one.opened_at, one.last_read_at)
+        if at is not None
+    ]
+    looks += [
+        Look(one.copy_id, one.person_id, DOWNLOAD, at, one.id)
+        for one in case.downloads
+        for at in (one.asked_at, one.finished_at)
+        if at is not None
+    ]
+    looks += [Look(one.copy_id, one.person_id, DOWNLOAD, one.at, f"audit:{one.seq}") for one in case.sent]
+    return looks + [
+        Look(one.copy_id, one.person_id, VIEW, one.at, one.id)
+        for one in case.custody
+        if one.event == STILL and one.copy_id is not None and one.person_id is not None
+    ]
+
+
+def _names(looks: Iterable[Look]) -> list[str]:
+    return list(dict.fromkeys(look.name for look in looks))
+
+
+def _accepted(hand_over: HandOver) -> datetime:
+    """Return when the copies of a loan were received. ValueError where they were not."""
+    if hand_over.accepted_at is None:
+        raise ValueError(f"the copies of {hand_over.id} were not accepted")
+    return hand_over.accepted_at
+
+
+def _has_agreement(case: CaseEvidence, person_id: str, at: datetime) -> bool:
+    return any(
+        one.person_id == person_id
+        and one.signed_at <= at < one.expires_at
+        and (one.ended_at is None or at < one.ended_at)
+        for one in case.agreements
     )

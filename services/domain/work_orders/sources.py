@@ -12,14 +12,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.custody import HandOver
+from services.database.tables.disposals import DUE, DisposalItem
 from services.database.tables.holds import Hold
+from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.unit_of_work import UnitOfWork
@@ -233,17 +235,35 @@ def _of_the_house(kind: str) -> Subject:
 
 
 def _draw(uow: UnitOfWork) -> Mapping[str, Any]:
-    """Draw masters that still have their bytes, at points that nobody chooses: hashes of the moment and a number."""
+    """Draw masters that can be restored, at points that nobody chooses: hashes of the moment and a number."""
+    there = select(Master).where(*_restorable()).order_by(Master.id).limit(1)
     drawn: dict[str, dict[str, Any]] = {}
     for number in range(DRAWN):
         digest = hashlib.sha256(f"{uow.now.isoformat()}:{number}".encode()).digest()
         point = str(UUID(bytes=digest[:16]))
-        query = select(Master).where(Master.id >= point, Master.discarded_at.is_(None)).order_by(Master.id).limit(1)
-        first = select(Master).where(Master.discarded_at.is_(None)).order_by(Master.id).limit(1)
-        master = uow.session.scalar(query) or uow.session.scalar(first)
+        master = uow.session.scalar(there.where(Master.id >= point)) or uow.session.scalar(there)
         if master is not None:
             drawn[master.id] = {"master": master.id, "item": master.item_id}
     return {"drawn": list(drawn.values())}
+
+
+def _restorable() -> tuple[ColumnElement[bool], ...]:
+    """Build the conditions that a master is whole, and kept until the drill is due.
+
+    Nobody opens one that waits for its disposal. One that is about to be deleted may be gone by then, and one that is
+    damaged has its repair, and says nothing of whether others can be restored.
+    """
+    damaged = select(Damage.id).where(
+        Damage.master_id == Master.id, Damage.place == "primary", Damage.repaired_at.is_(None)
+    )
+    agreed = select(DisposalItem.id).where(DisposalItem.master_id == Master.id, DisposalItem.state == DUE)
+    return (
+        Master.discarded_at.is_(None),
+        Master.unneeded_at.is_(None),
+        Master.suspect_since.is_(None),
+        ~damaged.exists(),
+        ~agreed.exists(),
+    )
 
 
 def _absences_of(department_id: str, posts: list[dict[str, Any]]) -> Callable[[UnitOfWork], Mapping[str, Any]]:

@@ -148,16 +148,16 @@ def _up(edge: Fraction, grid: int) -> int:
 
 
 def _cell(side: int, count: int) -> int:
-    """Return how long a cell is: a multiple of eight, so that boxes that grow share their mosaics."""
+    """Return how long a cell is at least: a multiple of eight, so that boxes that grow share their mosaics."""
     return max(LEAST_CELL, -(-side // count // 8) * 8)
 
 
 def _mosaic(frame: VideoFrame, cell: int) -> VideoFrame:
-    """Return the picture as averages of cells; its own pixels are not in it."""
-    across, down = (max(1, -(-side // cell)) for side in (frame.width, frame.height))
-    # two pixels a cell: the colour planes have half as many
+    """Return the picture as averages of cells that are as long as that at least; its own pixels are not in it."""
+    # an even number of cells: the colour planes have half as many pixels
+    across, down = (max(2, side // cell // 2 * 2) for side in (frame.width, frame.height))
     small = frame.reformat(2 * across, 2 * down, interpolation="AREA")
-    smaller = small.reformat(across + across % 2, down + down % 2, interpolation="AREA")
+    smaller = small.reformat(across, down, interpolation="AREA")
     return smaller.reformat(frame.width, frame.height, interpolation="POINT")
 
 

@@ -68,8 +68,8 @@ class Recipe(Shape):
     """``blur-these`` hides what is under the boxes, ``keep-one`` all that is not.
 
     ``solid`` fills with black, of which nothing can be recovered. ``pixelate`` leaves the averages of cells that are a
-    quarter of the box, or of the whole picture's short side at ``keep-one`` an eighth. ``detection``: the detection
-    whose proposals it began with.
+    quarter of the box at least, or of the whole picture's short side at ``keep-one`` an eighth: it hides from the eye,
+    and a part of what is under it can be worked out. ``detection``: the detection whose proposals it began with.
     """
 
     version: Literal[1] = 1

@@ -1,12 +1,13 @@
 """Schedules: what a poke opens, once for each period and subject, and who changes them (R11, R15, R47, R55, R59)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from archived_case import further
 from lent_case import lend
 from portal_client import Portal
 from prepared_desk import prepared_desk
@@ -19,7 +20,11 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.custody import HandOver
+from services.database.tables.disposals import DUE, DisposalItem
 from services.database.tables.holds import Hold
+from services.database.tables.maintenance import Damage
+from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.work_orders import Schedule, WorkOrder, WorkOrderAttempt
@@ -31,7 +36,7 @@ from services.domain.change_requests import service as change_requests
 from services.domain.matters import held as holds
 from services.domain.storage import devices, health, sites
 from services.domain.storage.schemas import DeviceBody, SiteBody
-from services.domain.work_orders import periods, queries, schedules, service, tasks
+from services.domain.work_orders import periods, queries, schedules, service, sources, tasks
 from services.domain.work_orders.kinds import SCHEDULES
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schedules import Values
@@ -329,6 +334,55 @@ def test_the_restore_drill_draws_masters_that_nobody_chooses(desk: ReviewDesk) -
     assert desk.the(WorkOrder, id=defect).kind == "defect"
     with pytest.raises(KeyError):
         desk.run(service.open_defect, "whatever")
+
+
+def _unneeded(uow: UnitOfWork, master: Master) -> None:
+    master.unneeded_at = uow.now
+
+
+def _suspect(uow: UnitOfWork, master: Master) -> None:
+    master.suspect_since = uow.now
+
+
+def _discarded(uow: UnitOfWork, master: Master) -> None:
+    master.discarded_at = uow.now
+
+
+def _damaged(uow: UnitOfWork, master: Master) -> None:
+    sealed = {"bucket": "masters", "key": master.id, "version_id": "1", "sha256": "0" * 64}
+    of = {"master_id": master.id, "application_id": master.application_id, "place": "primary"}
+    uow.session.add(Damage(faults=["bytes"], found_at=uow.now, **of, **sealed))
+
+
+def _agreed(uow: UnitOfWork, master: Master) -> None:
+    matter = Matter(number=f"XH-{master.id}", kind="disposal", application_id=master.application_id, opened_at=uow.now)
+    matter.facts, matter.facts_sha256 = {}, "0" * 64
+    uow.session.add(matter)
+    uow.session.flush()
+    of = {"matter_id": matter.id, "master_id": master.id, "application_id": master.application_id}
+    uow.session.add(DisposalItem(position=1, facts={}, state=DUE, **of))
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R15")
+@pytest.mark.parametrize("gone", [_unneeded, _suspect, _discarded, _damaged, _agreed])
+def test_the_restore_drill_draws_nothing_that_cannot_be_restored(
+    any_database_url: str, gone: Callable[[UnitOfWork, Master], None]
+) -> None:
+    desk, _ = prepared_desk(any_database_url, lent)
+    desk.run(further, 1)
+    first, second = sorted(row.id for row in desk.all(Master))
+
+    def drawn(uow: UnitOfWork) -> set[str]:
+        [vault] = sources.list_vault(uow)
+        assert vault.find_facts is not None
+        return {one["master"] for one in vault.find_facts(uow)["drawn"]}
+
+    desk.run(lambda uow: gone(uow, uow.session.get_one(Master, second)))
+    assert desk.run(drawn) == {first}
+    desk.run(lambda uow: gone(uow, uow.session.get_one(Master, first)))
+    assert desk.run(drawn) == set()
+    desk.close()
 
 
 @pytest.mark.requirement("R53")
