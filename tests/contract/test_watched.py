@@ -237,7 +237,9 @@ def test_there_is_no_page_and_no_test_without_an_alert() -> None:
 
 
 # The line of each alert in the Chinese guide: its name, its page, how soon, what it means, what to do first.
-CHINESE_LINE = re.compile(r"^\| \[(\w+)\]\(runbooks/([\w-]+)\.md\) \| (立即|查看) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+CHINESE_LINE = re.compile(
+    r"^\| \[(\w+)\]\(runbooks/([\w-]+)\.md\) \| (立即|查看) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE
+)
 
 
 def test_each_alert_has_its_chinese_passage_and_its_page_leads_there() -> None:
