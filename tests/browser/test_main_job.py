@@ -101,9 +101,9 @@ FIRST, *OTHERS = DEVICES.values()
 @pytest.fixture(
     scope="module", params=[FIRST, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)], ids=DEVICES
 )
-def everybody(request: pytest.FixtureRequest, address: str, browser: Browser) -> Iterator[People]:
+def everybody(request: pytest.FixtureRequest, address: str, browser_in: Callable[[str], Browser]) -> Iterator[People]:
     """Who has signed in stays so for the next test before the same device."""
-    people = People(browser, address, request.param)
+    people = People(browser_in(request.param.language), address, request.param)
     yield people
     people.close()
 

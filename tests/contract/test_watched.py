@@ -236,6 +236,28 @@ def test_there_is_no_page_and_no_test_without_an_alert() -> None:
     assert set(re.findall(r"\]\(([\w-]+)\.md\) \|", index)) == alerts
 
 
+# The line of each alert in the Chinese guide: its name, its page, how soon, what it means, what to do first.
+CHINESE_LINE = re.compile(
+    r"^\| \[(\w+)\]\(runbooks/([\w-]+)\.md\) \| (立即|查看) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE
+)
+
+
+def test_each_alert_has_its_chinese_passage_and_its_page_leads_there() -> None:
+    guide = (RUNBOOKS.parent / "operations.zh.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## 告警一览\n")[2]
+    lines = {page: (alert, how_soon, *said) for alert, page, how_soon, *said in CHINESE_LINE.findall(section)}
+    for path in RULES:
+        alert = rule(path)
+        name, how_soon, meaning, first = lines.pop(path.stem)
+        assert name == alert["alert"]
+        assert how_soon == {"critical": "立即", "warning": "查看"}[alert["labels"]["severity"]], name
+        for said in (meaning, first):
+            assert len(re.findall(r"[\u4e00-\u9fff]", said)) >= 4, (name, said)
+        page = (RUNBOOKS / f"{path.stem}.md").read_text(encoding="utf-8")
+        assert "(../operations.zh.md#告警一览)" in page.partition("## Meaning")[0], name
+    assert lines == {}, "an alert that is no more"
+
+
 def sections(page: str) -> set[str]:
     """What a heading is called in an address."""
     return {

@@ -22,7 +22,7 @@ def follow(container: Container, login: str, *, stage: str, question: str, pictu
     # In a thread of its own, where the engine's loop cannot be asked.
     with served(replace(container, engine=None).portal()) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=tools.chromium(), args=["--no-sandbox"], env=tools.chromium_environment()
+            executable_path=tools.chromium(), args=["--no-sandbox"], env=tools.chromium_environment("zh")
         )
         width, height = SIZE
         context = chromium.new_context(base_url=address, viewport={"width": width, "height": height}, locale="zh-CN")

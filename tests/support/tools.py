@@ -47,11 +47,16 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, SYSTEM_CHROMIUMS)), None)
 
 
-def chromium_environment() -> dict[str, str]:
-    """Return the environment in which Chromium finds the shared libraries and fonts that come with the packages."""
+def chromium_environment(language: str = "en") -> dict[str, str]:
+    """Return the environment in which Chromium finds the shared libraries and fonts that come with the packages.
+
+    What its own controls show, such as a field for a date, follows ``language``; the locale of a context does not.
+    """
     libraries = [str(PACKED_CHROMIUM / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
+    spoken = {"zh": {"LANG": "zh_CN.UTF-8", "LANGUAGE": "zh_CN"}}.get(language, {})
     return {
         **os.environ,
+        **spoken,
         "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         "FONTCONFIG_FILE": str(NODE / "fonts.conf"),
     }

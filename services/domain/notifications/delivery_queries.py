@@ -77,7 +77,7 @@ def list_deliveries(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listi
             STATES.get(state, _OPEN | _FAILED),
             listing.mentioned(
                 *(Person.name, Person.email, Delivery.last_detail, NoticeRobot.name),
-                also=Notice.code.in_(find_codes(listing.text))
+                also=Notice.code.in_(find_codes(listing.text)),
             ),
         )
     )

@@ -195,7 +195,8 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/downloads", "/copies/{copy_id}/beside/{other_id}",  # each loan has one copy here
     # no mail server and no app is set, and no directory:
     "/admin/notices/mail/test", "/admin/notices/mail/end", "/admin/notices/app/test", "/admin/notices/app/end",
-    "/admin/directory", "/admin/directory/test", "/admin/directory/check", "/admin/directory/link",  # tests/unit/domain/staffing
+    "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
+    "/admin/directory/link",
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     "/cases/{application_id}/custodian",  # no copies wait for somebody: tests/unit/domain/custody
     "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py

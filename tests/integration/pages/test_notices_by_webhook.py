@@ -116,6 +116,26 @@ async def test_the_same_id_is_told_again_after_an_error(desk: ReviewDesk) -> Non
     assert delivery(desk).state == "delivered"
 
 
+@pytest.mark.parametrize(
+    ("said", "minutes"),
+    [("3600", 60), ("999999999999999", 480), ("1", 1), ("-5", 1), ("٣", 1), ("Wed, 21 Oct 2099 07:28:00 GMT", 1)],
+)
+async def test_who_wants_no_call_for_a_while_gets_none_and_for_no_longer_than_between_attempts(
+    desk: ReviewDesk, said: str, minutes: int
+) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 429 Too Many Requests\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+    site = Site(answer=answer)
+    told(desk)
+    async with web_server(site) as port:
+        await send(desk, settings(f"http://127.0.0.1:{port}/"))
+
+    assert delivery(desk).last_error == "http-error"
+    assert delivery(desk).next_at - desk.clock.now() == timedelta(minutes=minutes)
+
+
 async def test_no_redirect_is_followed(desk: ReviewDesk) -> None:
     inside = Site()
     told(desk)

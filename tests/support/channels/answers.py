@@ -17,7 +17,8 @@ EACH = ("wecom", "dingtalk", "feishu")
 class Answer:
     """One answer. ``kind``: of the service, empty where each of them is asked; ``to``: what is answered.
 
-    ``says``: the bytes, None for nothing, ever; what is no whole line or answer is cut off. ``en`` and ``zh`` describe it.
+    ``says``: the bytes, None for nothing, ever; what is no whole line or answer is cut off. ``en`` and ``zh`` describe
+    it.
     """
 
     channel: Channel
@@ -35,18 +36,19 @@ def http(status: str, body: str = "", *headers: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def _said(channel: Channel, kind: str, to: str, status: int, body: str, en: str = "", zh: str = "") -> Answer:
+def _said(channel: Channel, kind: str, to: str, status: int, body: str, *words: str) -> Answer:
+    """``words``: what is to be said of it in English and Chinese, if anything."""
     raw = f"`{status} {body}`" if body else f"`{status}`"
-    named = (f"{raw}: {en}", f"{raw}：{zh}") if en else (raw, raw)
+    named = (f"{raw}: {words[0]}", f"{raw}：{words[1]}") if words else (raw, raw)
     return Answer(channel, kind, to, http(f"{status} -", body), *named)
 
 
-def _robot(kind: str, status: int, body: str, en: str = "", zh: str = "") -> Answer:
-    return _said("robot", kind, "message", status, body, en, zh)
+def _robot(kind: str, status: int, body: str, *words: str) -> Answer:
+    return _said("robot", kind, "message", status, body, *words)
 
 
-def _app(kind: str, to: str, status: int, body: str, en: str = "", zh: str = "") -> Answer:
-    return _said("app", kind, to, status, body, en, zh)
+def _app(kind: str, to: str, status: int, body: str, *words: str) -> Answer:
+    return _said("app", kind, to, status, body, *words)
 
 
 def _wrong_by_http(channel: Channel, to: str) -> tuple[Answer, ...]:
@@ -151,7 +153,9 @@ APPS = (
     _app("dingtalk", "message", 200, '{"processQueryKey":"q","flowControlledStaffIdList":["keeper.id"]}'),
     _app("dingtalk", "message", 403, '{"code":"Forbidden.AccessDenied.QpsLimitForAppkeyAndApi","message":"qps"}'),
     _app("dingtalk", "message", 400, '{"code":"InvalidAuthentication","message":"invalid access_token"}'),
-    _app("dingtalk", "message", 403, '{"code":"Forbidden.AccessDenied.AccessTokenPermissionDenied","message":"no scope"}'),
+    _app(
+        "dingtalk", "message", 403, '{"code":"Forbidden.AccessDenied.AccessTokenPermissionDenied","message":"no scope"}'
+    ),
     _app(
         "dingtalk",
         "message",
@@ -198,7 +202,6 @@ def _mail_wrong(to: str, says: bytes | None, en: str, zh: str, network: Network 
 NEVER = ("nothing, ever", "始终没有回答")
 MAIL = (
     _mail_wrong("greeting", b"", "nobody listens at the port", "端口无人监听", "nobody"),
-    _mail_wrong("greeting", b"", "an address in a network that is not allowed", "地址所在的网络未获允许", "inside"),
     _mail_wrong("greeting", None, *NEVER),
     _mail_wrong("greeting", b"", "it hangs up", "直接挂断"),
     _mail_wrong("greeting", b"220 mail.exa", "`220 mail.exa`: cut off", "`220 mail.exa`：中断"),

@@ -8,11 +8,10 @@ from datetime import timedelta
 
 import structlog
 
-from services.domain.notifications.channels.errors import ERRORS
-from services.runtime.places import ROOT
-
 from channels.answers import ANSWERS, Answer
 from channels.judged import Verdict, judged
+from services.domain.notifications.channels.errors import ERRORS
+from services.runtime.places import ROOT
 
 DOCUMENT = ROOT / "docs" / "notices.md"
 BEGIN, END = "<!-- begin: {}, by make channel-docs -->", "<!-- end of {} -->"
@@ -23,11 +22,11 @@ NO_ERRORS = ("taken", "renewed")
 def row(answer: Answer) -> str:
     """One line of its table, as the product does it."""
     verdict = judged(answer)
-    cells = [answer.en, answer.zh] if answer.en != answer.zh else [answer.en, "〃"]
-    said, said_zh = cells
+    said_zh = answer.zh if answer.zh != answer.en else "〃"
     where = [SERVICES[answer.kind]] if answer.channel in ("robot", "app") else []
     where += [answer.to] if answer.channel in ("app", "mail") else []
-    return "| " + " | ".join([*where, said, f"`{verdict.code}`", _en(verdict), said_zh, _zh(verdict)]) + " |"
+    cells = [answer.en, f"`{verdict.code}`", _en(verdict), _told(verdict), said_zh, _zh(verdict)]
+    return f"| {' | '.join([*where, *cells])} |"
 
 
 def sentences(codes: set[str]) -> str:
@@ -51,7 +50,7 @@ def tables() -> dict[str, str]:
     }
     parts = {}
     for channel, where in heads.items():
-        head = [*where, "answer", "becomes", "the desk", "回答", "录像台"]
+        head = [*where, "answer", "becomes", "the desk", "told", "回答", "录像台"]
         rows = [row(answer) for answer in ANSWERS if answer.channel == channel]
         parts[channel] = "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows])
     parts["reasons"] = sentences({judged(answer).code for answer in ANSWERS} - set(NO_ERRORS))
@@ -60,8 +59,9 @@ def tables() -> dict[str, str]:
 
 def document() -> str:
     """The document as it should be."""
+    made = tables()  # which takes minutes
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, table in tables().items():
+    for name, table in made.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
@@ -73,34 +73,28 @@ def document() -> str:
 
 def _en(verdict: Verdict) -> str:
     if verdict.code in NO_ERRORS:
-        return "delivered" if verdict.code == "taken" else "sent once more with a new token, and delivered"
-    if verdict.attempts == 1:
-        done = "given up at once"
-    else:
-        done = f"again after {_length(verdict.after)}; given up after {verdict.attempts} attempts in {_length(verdict.lasted)}"
-    return done + ("; mailed instead" if verdict.instead else "") + _told(verdict)
-
-
-def _told(verdict: Verdict) -> str:
-    if verdict.told is None:
-        return ""
-    whom = "administrators and the department's head" if verdict.head else "administrators"
-    when = f"after {_length(verdict.told)}" if verdict.told else "at once"
-    return f"; {whom} told {when}"
+        return "delivered" if verdict.code == "taken" else "sent once more with a new token, delivered"
+    done = "given up at once"
+    if verdict.attempts > 1:
+        done = f"again after {_length(verdict.after)}, {verdict.attempts} times in {_length(verdict.lasted)}"
+    return done + (", then mailed" if verdict.instead else "")
 
 
 def _zh(verdict: Verdict) -> str:
     if verdict.code in NO_ERRORS:
         return "送达" if verdict.code == "taken" else "换新令牌再发一次，送达"
-    if verdict.attempts == 1:
-        done = "立即放弃"
-    else:
-        done = f"{_length_zh(verdict.after)}后再发；{_length_zh(verdict.lasted)}内共 {verdict.attempts} 次，之后放弃"
-    done += "，改发邮件" if verdict.instead else ""
-    if verdict.told is not None:
-        whom = "管理员和部门负责人" if verdict.head else "管理员"
-        done += f"；{f'{_length_zh(verdict.told)}后' if verdict.told else '立即'}通知{whom}"
-    return done
+    done = "立即放弃"
+    if verdict.attempts > 1:
+        done = f"{_length_zh(verdict.after)}后再发，{_length_zh(verdict.lasted)}内共 {verdict.attempts} 次"
+    return done + ("，之后改发邮件" if verdict.instead else "")
+
+
+def _told(verdict: Verdict) -> str:
+    """When administrators are told, in hours and minutes."""
+    if verdict.told is None:
+        return ""
+    hours, minutes = divmod(round(verdict.told / timedelta(minutes=1)), 60)
+    return f"{hours}:{minutes:02}"
 
 
 def _length(span: timedelta) -> str:

@@ -13,7 +13,6 @@ import httpx
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, Target
 
-
 MOST_WAIT = timedelta(hours=8)  # as long as the longest pause between two attempts
 
 

@@ -62,9 +62,7 @@ class Undelivered(Exception):
     ``for_good``: a retry would fail too. ``wait``: no retry before, as the server has asked.
     """
 
-    def __init__(
-        self, code: str, detail: str = "", *, for_good: bool = False, wait: timedelta = timedelta()
-    ) -> None:
+    def __init__(self, code: str, detail: str = "", *, for_good: bool = False, wait: timedelta = timedelta()) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail

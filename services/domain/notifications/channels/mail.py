@@ -35,7 +35,7 @@ class _Said:
         self._left = MOST_SAID
 
     def readline(self, size: int) -> bytes:
-        """Return the next line, nothing at the end; one that is cut off counts for nothing, for its rest may deny it."""
+        """Return the next line, nothing at the end; one that is cut off is none, for its rest may say otherwise."""
         line = self._file.readline(size)
         if not line.endswith(b"\n") and len(line) < size:
             return b""
@@ -158,9 +158,7 @@ def _greet(_session: _Session) -> str:
 
 def _connect(session: _Session, account: MailAccount) -> None:
     try:
-        code, words = session.connect(account.host, account.port)
-        if code != 220:
-            raise smtplib.SMTPConnectError(code, words)
+        _be_greeted(session, account)
         if account.security == "starttls":
             _encrypt(session, account.context)
         if account.username is not None and account.password is not None:
@@ -168,6 +166,12 @@ def _connect(session: _Session, account: MailAccount) -> None:
     except BaseException:
         session.close()
         raise
+
+
+def _be_greeted(session: _Session, account: MailAccount) -> None:
+    code, words = session.connect(account.host, account.port)
+    if code != 220:
+        raise smtplib.SMTPConnectError(code, words)
 
 
 def _encrypt(session: _Session, context: ssl.SSLContext) -> None:
@@ -212,8 +216,9 @@ def _errors() -> Iterator[None]:
         raise Undelivered(known, _answer_text(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPDataError as error:
         raise _refused("refused", error.smtp_code, error.smtp_error) from error
-    except smtplib.SMTPResponseException as error:
-        raise Undelivered("try-later", _answer_text(error.smtp_code, error.smtp_error)) from error
+    except smtplib.SMTPResponseException as error:  # before the mail: what is no answer of a mail server has -1
+        known = "unreachable" if error.smtp_code < 0 else "refused" if error.smtp_code >= 500 else "try-later"
+        raise Undelivered(known, _answer_text(error.smtp_code, error.smtp_error)) from error
     except ssl.SSLError as error:
         raise Undelivered("certificate", error.reason or str(error)) from error
     except OSError as error:

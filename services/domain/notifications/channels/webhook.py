@@ -50,9 +50,7 @@ class Webhook:
         """Call the address, without reading the body of what it answers."""
         context = ssl.create_default_context(cafile=self._settings.notices.webhook.ca_file)
         seconds = self._settings.notices.timeout_seconds
-        return await call(
-            self._guard, method, self._url, seconds=seconds, headers=headers, body=body, context=context
-        )
+        return await call(self._guard, method, self._url, seconds=seconds, headers=headers, body=body, context=context)
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -106,9 +106,7 @@ async def link_again(
     """Link a person whose entry was made anew; of somebody who decides, with a second person. Administrators only."""
     await database.read(actor, require_administrator)
     entries = await run_in_thread(ldap_client.read_entries, settings.directory)
-    await database.run(
-        actor, directory_links.link_again, settings.directory, entries, body.person_id, body.entry_id
-    )
+    await database.run(actor, directory_links.link_again, settings.directory, entries, body.person_id, body.entry_id)
     return _plan(await database.read(actor, directory_import.preview, settings.directory, entries))
 
 

@@ -76,12 +76,10 @@ async def link_again(visitor: Visiting, typed: Typed, database: GivenDatabase, s
     try:
         entries = await run_in_thread(ldap_client.read_entries, settings.directory)
         person_id, entry_id = typed.text("personId"), typed.text("entryId")
-        await database.run(
-            visitor.actor, directory_links.link_again, settings.directory, entries, person_id, entry_id
-        )
+        await database.run(visitor.actor, directory_links.link_again, settings.directory, entries, person_id, entry_id)
     except Refused as refusal:
         return await _page(visitor, database, settings, refusal=refusal)
-    return visitor.redirect("/admin/directory", Message("Linked, and the person was told: check what would change."))
+    return visitor.redirect("/admin/directory", Message("Linked, and the person was notified: check what would change."))
 
 
 async def _page(

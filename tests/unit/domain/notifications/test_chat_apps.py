@@ -25,8 +25,8 @@ from services.domain.accounts.schemas import PersonBody
 from services.domain.notifications import chat_apps, delivery_queries
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
-from services.domain.notifications.channels.apps import SERVICES, Apps, TokenEnded
-from services.domain.notifications.channels.errors import ERRORS, Undelivered
+from services.domain.notifications.channels.apps import SERVICES, Apps
+from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.sender import Sender
 from services.domain.notifications.chat_apps import NewApp
 from services.runtime.errors import Refused
@@ -52,8 +52,6 @@ ENDED: dict[str, dict[str, Any]] = {
     "feishu": {"code": 99991663, "msg": "Invalid access token"},
 }
 TOO_MANY = {"errcode": 45009, "errmsg": "api freq out of limit"}
-PAGE = Path(__file__).parents[4] / "docs/notices.md"
-ROW = re.compile(r"^\| (WeCom|DingTalk|Feishu) \| (token|message) \| `(\d+) (.*)` \| ([a-z-]+) \|", re.MULTILINE)
 
 
 @dataclass
@@ -418,30 +416,6 @@ def test_who_is_no_administrator_neither_sets_nor_ends_nor_sends(desk: ReviewDes
     with pytest.raises(Refused) as without:
         desk.run(chat_apps.send_test, by="admin")
     assert without.value.code == "no-chat-id"
-
-
-def rows() -> list[tuple[str, str, int, str, str]]:
-    found = ROW.findall(PAGE.read_text("utf-8"))
-    return [(kind.lower(), to, int(status), body, code) for kind, to, status, body, code in found]
-
-
-@pytest.mark.parametrize(("kind", "to", "status", "body", "code"), rows())
-def test_each_answer_means_what_the_page_says(kind: str, to: str, status: int, body: str, code: str) -> None:
-    service = SERVICES[kind]
-    read = service.read_token if to == "token" else service.check
-    if code == "taken":
-        read(status, body.encode())
-        return
-    with pytest.raises(Undelivered) as refusal:
-        read(status, body.encode())
-    assert isinstance(refusal.value, TokenEnded) == (code == "renewed")
-    assert code in ("renewed", refusal.value.code)
-    assert refusal.value.code in ERRORS
-
-
-def test_the_page_has_answers_of_each_service() -> None:
-    assert {(kind, to) for kind, to, *_ in rows()} == {(kind, to) for kind in TAKEN for to in ("token", "message")}
-    assert len(rows()) >= 30
 
 
 @pytest.mark.parametrize(
