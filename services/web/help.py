@@ -1,6 +1,6 @@
 """Which section of which manual is about a page, for the question mark beside its heading."""
 
-# By how the address begins; the longest beginning that fits counts.
+# By how the address begins, where * is any one part of it; the longest beginning that fits counts.
 SECTIONS = {
     "/applications": ("applicant", "after"),
     "/cases": ("applicant", "after"),
@@ -12,9 +12,18 @@ SECTIONS = {
     "/cameras": ("applicant", "apply"),
     "/due-dates": ("applicant", "due"),
     "/hand-overs": ("custodian", "use"),
+    "/hand-overs/*/report-loss": ("custodian", "problem"),
+    "/hand-overs/*/return": ("custodian", "return"),
     "/copies": ("custodian", "use"),
-    "/matters/new": ("custodian", "change"),
+    "/derivatives": ("custodian", "use"),
+    "/disclosures": ("custodian", "use"),
+    "/emergency-copies": ("applicant", "urgent"),
+    "/matters": ("custodian", "change"),
+    "/matters/new/problem": ("custodian", "problem"),
+    "/matters/new/recall": ("security-head", "act"),
+    "/matters/new/urgent": ("applicant", "urgent"),
     "/matters/violations": ("security-head", "act"),
+    "/notices": ("reviewer", "limits"),
     "/sittings": ("custodian", "use"),
     "/storage": ("storage", "release"),
     "/storage/sites": ("storage", "registers"),
@@ -27,6 +36,7 @@ SECTIONS = {
     "/packages": ("security-head", "packages"),
     "/supervision": ("supervisor", "inspect"),
     "/supervision/group": ("supervisor", "group"),
+    "/supervision-groups": ("supervisor", "group"),
     "/supervision/requirements": ("supervisor", "look"),
     "/supervision/footage-viewers": ("supervisor", "look"),
     "/supervision/audit": ("supervisor", "look"),
@@ -59,8 +69,14 @@ def about(path: str) -> str | None:
     """
     if path == "/":
         return "/help"
-    fitting = [start for start in SECTIONS if path == start or path.startswith(start + "/")]
+    parts = path.split("/")
+    fitting = [start for start in SECTIONS if _begins(parts, start.split("/"))]
     if not fitting:
         return None
-    manual, section = SECTIONS[max(fitting, key=len)]
+    manual, section = SECTIONS[max(fitting, key=lambda start: (start.count("/"), len(start)))]
     return f"/help/{manual}#{section}"
+
+
+def _begins(parts: list[str], start: list[str]) -> bool:
+    """Whether the parts of an address begin with these, of which * is any."""
+    return len(start) <= len(parts) and all(one in ("*", part) for one, part in zip(start, parts, strict=False))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Annotated, Any, ClassVar, get_args
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
@@ -343,7 +344,12 @@ async def _shown(visitor: Visitor, database: Database, work_order_id: str) -> di
 
 def _facts(facts: dict[str, Any], visitor: Visitor) -> list[tuple[str, str]]:
     """Return the facts of a work order as lines: names by their label, lists one entry to a line."""
-    lines = documents.fact_lines(facts, visitor.language, lambda at: lists.written(visitor, datetime.fromisoformat(at)))
+
+    def printed(at: str) -> str:
+        local = datetime.fromisoformat(at).astimezone(ZoneInfo(visitor.zone))
+        return f"{local:%Y-%m-%d %H:%M} {local_times.offset(local)}"
+
+    lines = documents.fact_lines(facts, visitor.language, printed)
     return [(name, "\n".join(said) or "—") for name, said in lines]
 
 

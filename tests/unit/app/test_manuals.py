@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 
 from services.app import manuals
 from services.app.web import routers_of
@@ -13,7 +14,28 @@ from services.web import help as page_help
 
 ANCHORS = re.compile(r"^## .* \{#([a-z-]+)\}$", re.MULTILINE)
 TEXT = re.compile(r'^msg(?:id|str)(?:\[\d\])? "(.+)"$', re.MULTILINE)
+FILES = (".csv", ".svg", ".zip", ".ics")
+# Pages about which no manual says anything, and why.
+NEEDS_NONE = {
+    **dict.fromkeys(("/help", "/help/{manual}", "/help/pictures/{language}/{picture}"), "the manuals themselves"),
+    **dict.fromkeys(("/login", "/login/code", "/login/enrolment", "/login/password"), "before anybody is signed in"),
+    **dict.fromkeys(("/login/provider", "/login/provider/callback"), "these only lead on"),
+    **dict.fromkeys(("/policy", "/applicable-rules", "/applicable-rules/{rule_id}"), "they are what manuals rest on"),
+    "/attachments/{attachment_id}": "a file",
+}
 EACH = [(name, language) for name in manuals.NAMES for language in ("zh", "en")]
+
+
+def list_pages() -> list[str]:
+    """The address of each page."""
+    routes = [route for router in routers_of("pages") for route in router.routes if isinstance(route, APIRoute)]
+    return [route.path for route in routes if "GET" in route.methods]
+
+
+def fits(start: str, page: str) -> bool:
+    """Whether some address of the page begins so: a parameter of it is any value."""
+    parts = zip(start.split("/"), page.split("/"), strict=False)
+    return start.count("/") <= page.count("/") and all(one == part or part[:1] == "{" for one, part in parts)
 
 
 def source(name: str, language: str) -> str:
@@ -66,14 +88,23 @@ def test_no_picture_is_left_over() -> None:
 
 
 def test_each_question_mark_leads_to_a_section_and_stands_on_a_page() -> None:
-    pages = {str(getattr(route, "path", "")) for router in routers_of("pages") for route in router.routes}
+    pages = list_pages()
     for start, (name, section) in page_help.SECTIONS.items():
         assert section in ANCHORS.findall(source(name, "en")), (name, section)
-        assert any(page == start or page.startswith(f"{start}/") for page in pages), start
+        assert any(fits(start, page) for page in pages), start
     assert page_help.about("/storage/sites/x") == "/help/storage#registers"
+    assert page_help.about("/hand-overs/x") == "/help/custodian#use"
+    assert page_help.about("/hand-overs/x/return") == "/help/custodian#return"
+    assert page_help.about("/matters/x") == "/help/custodian#change"
+    assert page_help.about("/matters/new/problem") == "/help/custodian#problem"
     assert page_help.about("/") == "/help"
     assert page_help.about("/storages") is None
     assert page_help.about("/policy") is None
+
+
+def test_each_page_has_its_question_mark_or_is_named_as_needing_none() -> None:
+    without = {page for page in list_pages() if page_help.about(page) is None and not page.endswith(FILES)}
+    assert without == set(NEEDS_NONE)
 
 
 @pytest.mark.parametrize("name", ["../zh/custodian.md", "custodian.md", "", "/etc/passwd", "..%2f"])
