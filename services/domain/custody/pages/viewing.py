@@ -11,7 +11,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.custody import grants, moments, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, read_copy
+from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, open_copy, read_copy
 from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan, SittingView
 from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
@@ -38,18 +38,18 @@ class _Half:
 async def ask_purpose(copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
-        await run_allowed(
+        shown = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "view",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "view", address=address(request)),
+            lambda: database.read(visitor.actor, open_copy, copy_id, "view", address=address(request)),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, barred=True)
-    return await _purpose_page(visitor, database, copy_id)
+        return await _refused_page(visitor, database, copy_id, refusal, barred=True)
+    return _purpose_page(visitor, shown)
 
 
 @router.post("/copies/{copy_id}/watch")
@@ -74,7 +74,7 @@ async def show_player(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _refused_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
     marked = await database.read(visitor.actor, moments.get_list, copy_id, opened.viewing_id, address=address(request))
     return visitor.page(
@@ -213,18 +213,18 @@ async def _pair_purpose(
 async def explain_download(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return how a download works, and its form; or why there is none."""
     try:
-        await run_allowed(
+        shown = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "download",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "download"),
+            lambda: database.read(visitor.actor, _open_own, copy_id),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download_page(visitor, database, copy_id, refusal, barred=True)
-    return await _download_page(visitor, database, copy_id)
+        return await _no_download_page(visitor, database, copy_id, refusal, barred=True)
+    return _download_page(visitor, shown)
 
 
 @router.post("/copies/{copy_id}/download")
@@ -244,7 +244,7 @@ async def ask_download(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _no_download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     if password is None:
         return visitor.redirect(
             f"/hand-overs/{row.hand_over_id}#downloads",
@@ -252,6 +252,12 @@ async def ask_download(
         )
     view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
+
+
+def _open_own(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
+    """Return the copy to its custodian, who may download it now; Refused as ``grants.check``."""
+    grants.check(uow, copy_id, "download")
+    return queries.get_copy(uow, copy_id)
 
 
 def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[HandOverView, IssuedCopy]:
@@ -264,16 +270,28 @@ def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[H
         raise
 
 
-async def _purpose_page(
+async def _refused_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    return _purpose_page(visitor, shown, refusal, typed, barred=barred)
+
+
+def _purpose_page(
+    visitor: Visitor,
+    shown: tuple[HandOverView | ShownLoan, IssuedCopy],
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    view, copy = shown
     return visitor.page(
         "custody/purpose.html",
         refusal.status if refusal else 200,
@@ -286,16 +304,28 @@ async def _purpose_page(
     )
 
 
-async def _download_page(
+async def _no_download_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, _read_own, copy_id, refusal if barred else None)
+    return _download_page(visitor, shown, refusal, typed, barred=barred)
+
+
+def _download_page(
+    visitor: Visitor,
+    shown: tuple[HandOverView, IssuedCopy],
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, _read_own, copy_id, refusal if barred else None)
+    view, copy = shown
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,
