@@ -26,7 +26,7 @@ MISSING = {
     "recipient": Message("Enter your own age public key."),
     "event": Message("Choose what was done: moved, lent inside or checked."),
     "text": Message("Describe what was done."),
-    "medium": Message("Enter the medium on which the file will be kept."),
+    "medium": Message("Choose the numbered medium on which the file will be kept, or name the computer."),
 }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.database.tables.copies import Copy
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.custody import grants, moments, queries, sitting_queries, viewings
+from services.domain.custody import grants, moments, numbered_media, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
 from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, open_copy, read_copy
@@ -254,16 +254,20 @@ async def ask_download(
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
-def _open_own(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
+Offered = tuple[HandOverView, IssuedCopy, list[tuple[str, str]]]
+"""A copy to download, and the numbered media that its custodian can take."""
+
+
+def _open_own(uow: UnitOfWork, copy_id: str) -> Offered:
     """Return the copy to its custodian, who may download it now; Refused as ``grants.check``."""
     grants.check(uow, copy_id, "download")
-    return queries.get_copy(uow, copy_id)
+    return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
 
 
-def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[HandOverView, IssuedCopy]:
+def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> Offered:
     """Return the copy to its custodian; a recipient, who downloads nothing, is told ``refusal``."""
     try:
-        return queries.get_copy(uow, copy_id)
+        return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
     except NotFound:
         if refusal is not None:
             raise refusal from None
@@ -319,18 +323,19 @@ async def _no_download_page(
 
 def _download_page(
     visitor: Visitor,
-    shown: tuple[HandOverView, IssuedCopy],
+    shown: Offered,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = shown
+    view, copy, media = shown
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,
         view=view,
         copy=copy,
+        media=media,
         refusal=clarify(refusal) if refusal else None,
         typed=typed,
         barred=barred,
