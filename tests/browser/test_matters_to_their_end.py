@@ -12,7 +12,7 @@ from loan_matter import LoanDesk, lent
 from main_job import DESKTOP_ZH, PHONE_EN, Device
 from playwright.sync_api import Browser, expect
 from prepared_desk import prepared_desk
-from provided_case import ProvidingDesk, lent_to_security
+from provided_case import ProvidingDesk, lent_to_security, with_medium
 
 from services.database.tables.custody import HandOver
 from services.database.tables.disclosures import DisclosureDownload
@@ -86,10 +86,12 @@ def test_a_problem_report_freezes_the_copies_until_security_has_answered(case: C
 @pytest.mark.requirement("R57", "R58")
 def test_a_police_disclosure_is_decided_printed_and_signed(case: Case, device: Device) -> None:
     loan, sign_in = case(lent_to_security, ProvidingDesk)
+    with_medium(loan.desk, "JZ-007")
     holder = sign_in("inspector", device)
     page = holder.open(f"/matters/new/disclosure?case={loan.application_id}")
     page.locator("[name=opensWith][value=medium]").check()
-    page.fill("[name=medium]", "U盘 7 号，封条 0033")
+    page.select_option("[name=medium]", "JZ-007")
+    page.fill("[name=seal]", "0033")
     page.fill("[name=reason]", "依函提供。")
     holder.well_made()
     page.locator("form.card button").click()

@@ -18,6 +18,7 @@ from test_matters_at_work import ask, decide, ended
 
 from services.app.evidence import sources_of
 from services.database.tables.copies import Copy
+from services.database.tables.devices import Medium
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.outsiders import Outsider
 from services.database.tables.reviews import Review
@@ -26,6 +27,8 @@ from services.demo.organisation import demo_id
 from services.domain.applications import on_behalf
 from services.domain.applications import service as application_service
 from services.domain.applications.on_behalf import Letter
+from services.domain.storage import media, sites
+from services.domain.storage.schemas import MediumBody, SiteBody
 from services.evidence import package
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
@@ -34,6 +37,12 @@ from services.verifier.examination import examine
 pytestmark = pytest.mark.slow
 
 HOLDER, OFFICE = "machao", "wulei"  # of Security: drafter and custodian; who hands out
+STORAGE = "hutao"
+
+
+def _register_disc(uow: UnitOfWork) -> None:
+    site = sites.add(uow, SiteBody(name="介质室", address="厂区西路2号"))
+    media.add(uow, MediumBody(number="GP-003", kind="disc", site_id=site.id))
 
 
 async def registered(desk: People) -> str:
@@ -141,7 +150,8 @@ async def test_credentials_that_are_not_right_end_the_request(desk: People) -> N
 async def test_files_in_clear_go_onto_a_medium_and_the_loan_goes_on(desk: People) -> None:
     case = await registered(desk)
     await desk.accept(case, by=HOLDER)
-    matter_id = await provided(desk, case, opensWith="medium", medium="光盘 3 号，封条 0042", endsLoan=False)
+    await desk.as_person(STORAGE, _register_disc)
+    matter_id = await provided(desk, case, opensWith="medium", medium="GP-003", seal="0042", endsLoan=False)
     [copy] = desk.rows(Copy, application_id=case)
     async with portal(desk, OFFICE) as office:
         listed = (await office.post(f"/api/disclosures/{matter_id}/files/{copy.id}")).json()
@@ -155,5 +165,6 @@ async def test_files_in_clear_go_onto_a_medium_and_the_loan_goes_on(desk: People
     await desk.quiet()
     [row] = desk.rows(DisclosureDownload)
     assert row.finished_at is not None
+    assert [medium.state for medium in desk.rows(Medium, number="GP-003")] == ["provided"]
     assert desk.hand_over(case).ended_at is None
     assert desk.application(case).closed_at is None

@@ -8,10 +8,13 @@ from loan_matter import LoanDesk
 from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.outsiders import Outsider
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import hand_overs
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
+from services.domain.storage import media, sites
+from services.domain.storage.schemas import MediumBody, SiteBody
 
 DECIDERS = (("security", "reviewer"), ("legal", "counsel"), ("security-signature", "security-head"))
 WISH = {"opensWith": "browser", "endsLoan": True, "notOriginalBecause": "原始介质须继续录像。"}
@@ -33,6 +36,17 @@ def lent_to_security(desk: ReviewDesk, **changes: Any) -> dict[str, str]:
     proof = Proof(desk.form_sha256(receipt), PASSWORD)
     desk.run(hand_overs.accept, hand_over_id, conditions_version=desk.rules.policy_version, proof=proof, by=DRAFTER)
     return {"application_id": application_id, "copy_id": copy_id, "hand_over_id": hand_over_id, "item_id": item_id}
+
+
+def with_medium(desk: ReviewDesk, *numbers: str) -> None:
+    """Register media of these numbers, which lie at a site of their own."""
+
+    def act(uow: UnitOfWork) -> None:
+        site = sites.add(uow, SiteBody(name=f"介质室{numbers[0]}", address="厂区西路2号"))
+        for number in numbers:
+            media.add(uow, MediumBody(number=number, kind="usb-stick", site_id=site.id))
+
+    desk.run(act, by="operator")
 
 
 class ProvidingDesk(LoanDesk):

@@ -183,12 +183,15 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
 
 
 def get_names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
-    """Map these people's ids to their names, in one statement; unknown ids are left out."""
+    """Map these people's ids to their names, in one statement at most; unknown ids are left out."""
     ids = {person_id for person_id in person_ids if person_id is not None}
-    if not ids:
-        return {}
-    rows = uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(ids)))
-    return {row.id: row.name for row in rows}
+    directory: Directory | None = _cache(uow).get(DIRECTORY)
+    people = directory.people if directory is not None else {}
+    names = {person_id: people[person_id].name for person_id in ids if person_id in people}
+    if ids == names.keys():
+        return names
+    rows = uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(ids - names.keys())))
+    return names | {row.id: row.name for row in rows}
 
 
 def held_now(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:

@@ -9,6 +9,7 @@ from services.database.tables.derivatives import Derivative
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import derivative_viewings, derivatives
+from services.domain.custody.derivative_viewings import Part
 from services.domain.custody.schemas import DerivativeView, WatchedAnswer, WatchedStretch
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -18,21 +19,50 @@ SHOWN = ("asked", "covered", "gaps", "codecs", "firstFrame", "lastFrame")  # of 
 
 def get(uow: UnitOfWork, derivative_id: str) -> DerivativeView:
     """Return a redacted copy, for who has a part in it; NotFound for everybody else."""
-    row = uow.session.get(Derivative, derivative_id)
-    if row is None or uow.actor.kind != "person" or not derivative_viewings.has_part(uow, row):
-        raise NotFound(Message("redacted copy"), derivative_id)
-    return _view(uow, row)
+    row = _get(uow, derivative_id)
+    part = derivative_viewings.part_of(uow, row)
+    return _view(uow, row, opens=_opens(uow, row, part))
+
+
+def get_open(uow: UnitOfWork, derivative_id: str, *, address: str) -> DerivativeView:
+    """Return one that the actor may watch now, at this address; Refused as ``derivative_viewings.check``."""
+    row = _get(uow, derivative_id)
+    derivative_viewings.open_for(uow, row, derivative_viewings.part_of(uow, row), address=address)
+    return _view(uow, row, opens=True)
+
+
+def get_closed(uow: UnitOfWork, derivative_id: str) -> DerivativeView:
+    """Return one that does not open for the actor now, who has a part in it."""
+    row = _get(uow, derivative_id)
+    derivative_viewings.part_of(uow, row)
+    return _view(uow, row, opens=False)
 
 
 def of_matter(uow: UnitOfWork, matter_id: str) -> DerivativeView | None:
     """Return the redacted copy of a matter that the caller has let the actor see."""
     row = derivatives.of_matter(uow, matter_id)
-    return None if row is None else _view(uow, row)
+    if row is None:
+        return None
+    try:
+        opens = _opens(uow, row, derivative_viewings.part_of(uow, row))
+    except NotFound:  # who sees its case, and has no part in it
+        opens = False
+    return _view(uow, row, opens=opens)
+
+
+def _get(uow: UnitOfWork, derivative_id: str) -> Derivative:
+    row = uow.session.get(Derivative, derivative_id)
+    if row is None:
+        raise NotFound(Message("redacted copy"), derivative_id)
+    return row
 
 
 def get_watched(uow: UnitOfWork, derivative_id: str) -> WatchedAnswer:
     """Return how much the actor has watched, and what is left."""
-    row = uow.session.get_one(Derivative, derivative_id)
+    return _watched(uow, uow.session.get_one(Derivative, derivative_id))
+
+
+def _watched(uow: UnitOfWork, row: Derivative) -> WatchedAnswer:
     left = derivative_viewings.unwatched(uow, row, uow.actor.id)
     return WatchedAnswer(
         watched_share=derivative_viewings.watched_share(row, left),
@@ -40,18 +70,23 @@ def get_watched(uow: UnitOfWork, derivative_id: str) -> WatchedAnswer:
     )
 
 
-def _view(uow: UnitOfWork, row: Derivative) -> DerivativeView:
-    query = select(Camera, Item).join(Item, Item.camera_id == Camera.id).where(Item.id == row.item_id)
-    camera, item = uow.session.execute(query).one()
+def _view(uow: UnitOfWork, row: Derivative, *, opens: bool) -> DerivativeView:
+    query = (
+        select(Camera, Item, Matter.number)
+        .join(Item, Item.camera_id == Camera.id)
+        .join(Matter, Matter.id == row.matter_id)
+        .where(Item.id == row.item_id)
+    )
+    camera, item, number = uow.session.execute(query).one()
     attempt = derivatives.newest_attempt(uow, row.id) if row.made_at is None else None
     length = derivatives.length_ms(row.sealed) if row.sealed is not None else _copy_length(uow, row)
-    watched = get_watched(uow, row.id)
+    watched = _watched(uow, row)
     coverage = (row.sealed or {}).get("coverage", {})
     return DerivativeView(
         id=row.id,
         matter_id=row.matter_id,
         copy_id=row.copy_id,
-        number=str(uow.session.scalar(select(Matter.number).where(Matter.id == row.matter_id))),
+        number=number,
         state=_state(row),
         camera_zh=camera.name_zh,
         camera_en=camera.name_en,
@@ -69,7 +104,7 @@ def _view(uow: UnitOfWork, row: Derivative) -> DerivativeView:
         sha256=(row.sealed or {}).get("sha256Plain"),
         size=(row.sealed or {}).get("plainSize"),
         retain_until=row.retain_until,
-        opens=_opens(uow, row),
+        opens=opens,
         coverage={name: coverage[name] for name in SHOWN if name in coverage},
         watched_share=watched.watched_share,
         unwatched=watched.unwatched,
@@ -91,9 +126,9 @@ def _state(row: Derivative) -> str:
     return next((name for moment, name in reached if moment is not None), "queued")
 
 
-def _opens(uow: UnitOfWork, row: Derivative) -> bool:
+def _opens(uow: UnitOfWork, row: Derivative, part: Part) -> bool:
     try:
-        derivative_viewings.check(uow, row.id)
+        derivative_viewings.open_for(uow, row, part)
     except Refused:
         return False
     return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
@@ -85,6 +85,38 @@ class Opened:
         return int(self.derivative.sealed["plainSize"])
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the actor has to do with a redacted copy, and the rows that say so.
+
+    ``own``: has asked for it, or holds its copy. ``decides``: decides or has decided about it or its disclosure.
+    """
+
+    application: Application
+    hand_over: HandOver | None
+    own: bool
+    decides: bool
+
+
+def part_of(uow: UnitOfWork, row: Derivative) -> Part:
+    """Return what the actor has to do with it; NotFound for strangers."""
+    me = uow.actor.id
+    query = (
+        select(Application, HandOver, Matter.opened_by)
+        .select_from(Matter)
+        .join(Application, Application.id == Matter.application_id)
+        .join(Copy, Copy.id == row.copy_id)
+        .outerjoin(HandOver, HandOver.id == Copy.hand_over_id)
+        .where(Matter.id == row.matter_id)
+    )
+    application, hand_over, opened_by = uow.session.execute(query).one()
+    own = opened_by == me or (hand_over is not None and hand_over.custodian_id == me)
+    part = Part(application, hand_over, own, _decides(uow, row))
+    if uow.actor.kind != "person" or not (part.own or part.decides):
+        raise NotFound(Message("redacted copy"), row.id)
+    return part
+
+
 def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) -> OpenedDerivative:
     """Return the redacted copy, when the actor may watch it now. Refused with the reason, NotFound for strangers.
 
@@ -92,13 +124,17 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
     opens for them, at this ``address`` where it is viewed on site: a recipe can leave nearly all of it visible.
     """
     row = uow.session.get(Derivative, derivative_id)
-    if row is None or uow.actor.kind != "person" or not has_part(uow, row):
+    if row is None:
         raise NotFound(Message("redacted copy"), derivative_id)
+    return open_for(uow, row, part_of(uow, row), address=address)
+
+
+def open_for(uow: UnitOfWork, row: Derivative, part: Part, *, address: str | None = None) -> OpenedDerivative:
+    """Return the same for who has a part in it."""
     if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
         raise _refused(*ADMINISTRATOR)
     access_queries.require_agreement(uow, uow.actor.id)
-    application = uow.session.get_one(Application, row.application_id)
-    if uow.actor.id in application.subject_ids:
+    if uow.actor.id in part.application.subject_ids:
         raise _refused(*CONCERNED)
     cause = suspensions.first_cause(one.cause for one in suspensions.of_person(uow, uow.actor.id))
     if cause is not None:
@@ -109,10 +145,10 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
         raise _refused(*DAMAGED)
     if row.key_destroyed_at is not None or row.discarded_at is not None:
         raise _refused(*GONE)
-    hand_over = _hand_over(uow, row)
+    hand_over = part.hand_over
     if hand_over is None or not suspensions.is_held(hand_over):
         raise _refused(*OVER)
-    sitting_id = None if _decides(uow, row) else _require_copy(uow, row.copy_id, address).sitting_id
+    sitting_id = None if part.decides else _require_copy(uow, row.copy_id, address).sitting_id
     until = hand_over.due_at or uow.now
     return OpenedDerivative(
         row.id,
@@ -120,7 +156,7 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
         row.application_id,
         row.copy_id,
         hand_over.id,
-        hand_over.purpose or application.purpose,
+        hand_over.purpose or part.application.purpose,
         row.attempt_id,
         until,
         dict(row.sealed),
@@ -128,30 +164,20 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
     )
 
 
-def has_part(uow: UnitOfWork, row: Derivative) -> bool:
-    """Whether the actor has asked for it, holds its copy, or decides or has decided about it or its disclosure."""
-    me = uow.actor.id
-    hand_over = _hand_over(uow, row)
-    if hand_over is not None and hand_over.custodian_id == me:
-        return True
-    if uow.session.scalar(select(Matter.opened_by).where(Matter.id == row.matter_id)) == me:
-        return True
-    return _decides(uow, row)
-
-
 def _decides(uow: UnitOfWork, row: Derivative) -> bool:
     """Whether the actor decides or has decided about it, or about its disclosure."""
     me = uow.actor.id
-    handing = select(Matter.id).where(Matter.application_id == row.application_id, Matter.kind == DISCLOSURE)
-    about = (row.matter_id, *(uow.session.scalars(handing) if row.approved_at is not None else ()))
-    decided = select(Decision.id).where(Decision.matter_id.in_(about), Decision.decided_by == me).limit(1)
-    if uow.session.scalar(decided) is not None:
+    about = select(Matter.id).where(Matter.application_id == row.application_id, Matter.kind == DISCLOSURE)
+    of_it = Review.matter_id == row.matter_id
+    of_either = or_(of_it, Review.matter_id.in_(about)) if row.approved_at is not None else of_it
+    by_me = select(Decision.id).where(Decision.review_id == Review.id, Decision.decided_by == me).exists()
+    found = uow.session.execute(select(Review, by_me).where(of_either, or_(Review.closed_at.is_(None), by_me))).all()
+    if any(decided for _, decided in found):
         return True
-    reviews = uow.session.scalars(select(Review).where(Review.matter_id.in_(about), Review.closed_at.is_(None))).all()
-    if not reviews:
+    if not found:
         return False
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, row.application_id)
-    refusals = (access_policy.refusal_for(directory, facts, review, me) for review in reviews)
+    refusals = (access_policy.refusal_for(directory, facts, review, me) for review, _ in found)
     # who lacks nothing but the agreement is told so, and not that there is nothing
     return any(refusal is None or refusal.code == "agreement-missing" for refusal in refusals)
 
@@ -339,11 +365,6 @@ def _without(run: Stretch, watched: Sequence[Sequence[int]]) -> Iterator[Stretch
         at = max(at, end)
     if at < run[1]:
         yield at, run[1]
-
-
-def _hand_over(uow: UnitOfWork, row: Derivative) -> HandOver | None:
-    query = select(HandOver).join(Copy, Copy.hand_over_id == HandOver.id).where(Copy.id == row.copy_id)
-    return uow.session.scalar(query)
 
 
 def _refused(code: str, message: Text) -> Refused:

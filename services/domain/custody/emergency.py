@@ -149,6 +149,11 @@ def check(uow: UnitOfWork, copy_id: str) -> OpenedEmergencyCopy:
 
     A refusal leaves no trace here, because its unit is rolled back: callers record it with ``grants.record_denial``.
     """
+    return open_with_grant(uow, copy_id)[0]
+
+
+def open_with_grant(uow: UnitOfWork, copy_id: str) -> tuple[OpenedEmergencyCopy, EmergencyGrant]:
+    """Return the same, with the actor's grant."""
     copy = uow.session.get(EmergencyCopy, copy_id)
     found = None
     if copy is not None and uow.actor.kind == "person":
@@ -158,22 +163,39 @@ def check(uow: UnitOfWork, copy_id: str) -> OpenedEmergencyCopy:
         found = uow.session.scalar(of_me)
     if copy is None or found is None:
         raise NotFound(Message("copy"), copy_id)
+    application = uow.session.get_one(Application, copy.application_id)
+    _require_open(uow, application, found, gone=is_gone(copy))
+    return OpenedEmergencyCopy(copy.application_id, application.purpose, dict(copy.sealed)), found
+
+
+def is_open(uow: UnitOfWork, application_id: str, mine: EmergencyGrant) -> bool:
+    """Return whether the actor may see now what a grant of theirs is about, of those copies that are not gone."""
+    try:
+        _require_open(uow, uow.session.get_one(Application, application_id), mine)
+    except Refused:
+        return False
+    return True
+
+
+def is_gone(copy: EmergencyCopy) -> bool:
+    return copy.key_destroyed_at is not None or copy.discarded_at is not None
+
+
+def _require_open(uow: UnitOfWork, application: Application, mine: EmergencyGrant, *, gone: bool = False) -> None:
+    """Raise Refused unless the actor may see now what the grant is about; ``gone``: a copy that is kept no longer."""
     if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
         raise _refused(*ADMINISTRATOR)
     access_queries.require_agreement(uow, uow.actor.id)
-    application = uow.session.get_one(Application, copy.application_id)
     if uow.actor.id in application.subject_ids:
         raise _refused(*CONCERNED)
     cause = suspensions.first_cause(row.cause for row in suspensions.of_person(uow, uow.actor.id))
     if cause is not None:
         raise _refused(*SUSPENDED[cause])
-    gone = copy.key_destroyed_at is not None or copy.discarded_at is not None
-    decided = is_decided(permissions.read(uow, copy.application_id))
-    if gone or decided or found.ended_at is not None or uow.now >= found.until:
+    decided = is_decided(permissions.read(uow, application.id))
+    if gone or decided or mine.ended_at is not None or uow.now >= mine.until:
         raise _refused(*OVER)
-    if uow.now < found.since:
+    if uow.now < mine.since:
         raise _refused(*NOT_BEGUN)
-    return OpenedEmergencyCopy(copy.application_id, application.purpose, dict(copy.sealed))
 
 
 def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:

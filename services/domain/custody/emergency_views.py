@@ -1,14 +1,12 @@
 """What the two people of an urgent retrieval see of it, before its approval; for the pages."""
 
-from sqlalchemy import select
-
 from services.database.tables.applications import Application
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import emergency
 from services.domain.custody.schemas import EmergencyCopyView
-from services.runtime.errors import NotFound, Refused
+from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
 
@@ -17,8 +15,9 @@ def list_mine(uow: UnitOfWork, matter_id: str) -> list[EmergencyCopyView]:
     mine = next((one for one in emergency.list_grants(uow, matter_id) if one.person_id == uow.actor.id), None)
     if mine is None:
         return []
-    number = uow.session.scalar(select(Matter.number).where(Matter.id == matter_id)) or ""
-    return [_shown(copy, number, mine, opens=_opens(uow, copy.id)) for copy in emergency.list_of_matter(uow, matter_id)]
+    matter, copies = uow.session.get_one(Matter, matter_id), emergency.list_of_matter(uow, matter_id)
+    is_open = bool(copies) and emergency.is_open(uow, matter.application_id, mine)
+    return [_shown(copy, matter.number, mine, opens=is_open and not emergency.is_gone(copy)) for copy in copies]
 
 
 def get_shown(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
@@ -30,12 +29,12 @@ def get_shown(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
     return found[0], uow.session.get_one(Application, copy.application_id).purpose
 
 
-def _opens(uow: UnitOfWork, copy_id: str) -> bool:
-    try:
-        emergency.check(uow, copy_id)
-    except Refused:
-        return False
-    return True
+def get_open(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
+    """Return the same of one that the actor may see now; Refused as ``emergency.check``."""
+    opened, mine = emergency.open_with_grant(uow, copy_id)
+    [copy] = (one for one in emergency.list_of_matter(uow, mine.matter_id) if one.id == copy_id)
+    number = uow.session.get_one(Matter, mine.matter_id).number
+    return _shown(copy, number, mine, opens=True), opened.purpose
 
 
 def _shown(copy: EmergencyCopy, number: str, mine: EmergencyGrant, *, opens: bool) -> EmergencyCopyView:

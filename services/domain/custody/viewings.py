@@ -7,13 +7,14 @@ from typing import Literal
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
 from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import grants, log, on_site
+from services.domain.custody import grants, log, numbered_media, on_site
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -151,11 +152,19 @@ def count_read(
 
 
 def list_download(
-    uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str, opens_with: OpensWith = "age-key"
+    uow: UnitOfWork,
+    copy_id: str,
+    *,
+    recipient: str,
+    medium: str = "",
+    medium_number: str = "",
+    address: str,
+    opens_with: OpensWith = "age-key",
 ) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57).
 
-    ``recipient`` is the custodian's own, and empty unless it opens with an age key.
+    ``recipient`` is the custodian's own, and empty unless it opens with an age key. ``medium_number``: of the register,
+    which shows the medium with the custodian from now on; else ``medium`` says in words on which computer it is kept.
     """
     lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "download")
@@ -174,14 +183,11 @@ def list_download(
             status=422,
             field="recipient",
         )
-    if not medium.strip():
-        raise Refused(
-            "medium-missing",
-            "Enter the medium on which the file will be kept.",
-            status=422,
-            field="medium",
-        )
+    kept_on = _medium(uow, medium.strip(), medium_number.strip())
     log.require_fewer(uow, opened.hand_over_id, ("downloaded",), MOST_DOWNLOADS)
+    if medium_number or numbered_media.is_registered(uow, kept_on):
+        number = uow.session.get_one(Application, opened.application_id).number or ""
+        numbered_media.take(uow, kept_on, for_what=number, hand_over_id=opened.hand_over_id)
     download = Download(
         id=new_id(),
         copy_id=copy_id,
@@ -189,7 +195,7 @@ def list_download(
         person_id=uow.actor.id,
         recipient=recipient,
         opens_with=opens_with,
-        medium=medium.strip(),
+        medium=kept_on,
         address=address,
         asked_at=uow.now,
         reads=0,
@@ -207,6 +213,25 @@ def list_download(
         address=address,
     )
     return download
+
+
+def _medium(uow: UnitOfWork, words: str, number: str) -> str:
+    """Return on what a file is kept: the number of a medium, or words; Refused where neither is said, or both."""
+    if words and number:
+        raise Refused(
+            "medium-twice",
+            "Choose a numbered medium, or name a computer: the file is kept on one of them.",
+            status=422,
+            field="medium",
+        )
+    if not words and not number:
+        raise Refused(
+            "medium-missing",
+            "Choose the numbered medium on which the file will be kept, or name the computer.",
+            status=422,
+            field="medium",
+        )
+    return number or words
 
 
 def get_listed(uow: UnitOfWork, download_id: str) -> Download:

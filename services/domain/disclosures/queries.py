@@ -48,6 +48,7 @@ def get(uow: UnitOfWork, matter_id: str) -> DisclosureView:
         ],
         opens_with=handing.opens_with,
         medium=handing.medium,
+        seal=handing.seal,
         ends_loan=row.ends_loan,
         received_at=row.received_at,
         received=row.received,

@@ -56,6 +56,7 @@ class DisclosureView(Answer):
     fetched: list[FetchedFile]
     opens_with: OpensWith
     medium: str
+    seal: str
     ends_loan: bool
     received_at: Moment | None
     received: dict[str, Any] | None

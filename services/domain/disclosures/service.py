@@ -21,7 +21,7 @@ from services.domain.applications import outsiders
 from services.domain.applications.outsiders import AUTHORITY, LEAST_OFFICERS
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import holds
-from services.domain.custody import closing, grants, log, suspensions
+from services.domain.custody import closing, grants, log, numbered_media, suspensions
 from services.domain.matters.kinds.base import loan_is_over, roles_of
 from services.domain.matters.kinds.disclosure import named_of
 from services.domain.notifications import service as notification_service
@@ -53,7 +53,17 @@ class Handing:
 
     @property
     def medium(self) -> str:
+        """The number of the medium; of a disclosure of an earlier release words, with the number of the seal."""
         return str(self.matter.facts["asked"].get("medium") or "")
+
+    @property
+    def seal(self) -> str:
+        return str(self.matter.facts["asked"].get("seal") or "")
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it goes out on a medium of the register."""
+        return self.opens_with == "medium" and bool(self.seal)
 
 
 @dataclass(frozen=True)
@@ -153,10 +163,15 @@ def require(uow: UnitOfWork, handing: Handing) -> None:
 
 
 def list_download(uow: UnitOfWork, matter_id: str, copy_id: str, *, address: str) -> DisclosureDownload:
-    """List a file that is fetched to be handed out, before its first byte leaves."""
+    """List a file that is fetched to be handed out, before its first byte leaves.
+
+    Refused also where it goes out on a numbered medium that whoever fetches it cannot take.
+    """
     handing = get(uow, matter_id, lock=True)
     require(uow, handing)
     _allowed_file(uow, handing, copy_id)
+    if handing.is_numbered:
+        numbered_media.take(uow, handing.medium, for_what=handing.matter.number, disclosure_id=handing.row.id)
     download = DisclosureDownload(
         id=new_id(),
         disclosure_id=handing.row.id,
@@ -245,6 +260,8 @@ def record_receipt(
         "attachment": attachment_id,
         "note": note.strip() or None,
     }
+    if handing.is_numbered:
+        numbered_media.provide(uow, handing.medium, for_what=handing.matter.number)
     log.append(
         uow,
         hand_over,

@@ -24,6 +24,11 @@ def read(uow: UnitOfWork, matter_id: str) -> Reading:
     matter = uow.session.get(Matter, matter_id)
     if matter is None or not queries.is_visible(uow, matter):
         raise NotFound(Message("matter"), matter_id)
+    return reading_of(uow, matter)
+
+
+def reading_of(uow: UnitOfWork, matter: Matter) -> Reading:
+    """Return the same of a matter that the acting person may see."""
     secret = matter.kind in violations.KINDS
     return Reading(
         application_id=None if secret else matter.application_id,  # a case's history is read by the accused

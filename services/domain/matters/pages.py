@@ -13,7 +13,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications.directory import FoundPeople
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
-from services.domain.matters import queries, service
+from services.domain.matters import attached, queries, service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.appeal import Appeal
 from services.domain.matters.kinds.base import Kind
@@ -264,8 +264,9 @@ async def _shown(visitor: Visitor, database: Database, matter_id: str) -> dict[s
     """Read what the page of a matter shows."""
 
     def read(uow: UnitOfWork) -> dict[str, Any]:
-        view = queries.get(uow, matter_id)
-        return {"view": view, "attached": attachment_queries.get_list(uow, "matter", matter_id)}
+        row, view = queries.get_row(uow, matter_id)
+        reading = attached.reading_of(uow, row)
+        return {"view": view, "attached": attachment_queries.list_for(uow, "matter", matter_id, reading)}
 
     more = {"attachment_kinds": KINDS_OF_FILES, "attach_to": f"/matters/{matter_id}"}
     return {**await database.read(visitor.actor, read), **more}

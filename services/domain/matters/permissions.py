@@ -3,7 +3,7 @@
 ``process.permissions`` says the same of a case.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -77,8 +77,13 @@ def require_signed(matter: Matter, decisions: Mapping[str, Decision], act: str) 
 
 def decisions_of(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
     """Return what counts of each stage: asking again overrides no "no"."""
+    return counting(_each_decision(uow, matter))
+
+
+def counting(decisions: Iterable[Decision]) -> dict[str, Decision]:
+    """Return the same of decisions that are ordered, the oldest first."""
     counts: dict[str, Decision] = {}
-    for decision in _each_decision(uow, matter):
+    for decision in decisions:
         known = counts.get(decision.stage)
         if known is None or known.outcome == STAGES[decision.stage].favourable:
             counts[decision.stage] = decision
@@ -87,8 +92,13 @@ def decisions_of(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
 
 def first_decisions_of(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
     """Return the first decision of each stage: what counts of a matter whose stages are decided once."""
+    return first_of(_each_decision(uow, matter))
+
+
+def first_of(decisions: Iterable[Decision]) -> dict[str, Decision]:
+    """Return the same of decisions that are ordered, the oldest first."""
     found: dict[str, Decision] = {}
-    for decision in _each_decision(uow, matter):
+    for decision in decisions:
         found.setdefault(decision.stage, decision)
     return found
 

@@ -90,38 +90,44 @@ def is_visible(uow: UnitOfWork, matter: Matter) -> bool:
 
 def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
-    row = uow.session.execute(_select(uow).where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
+    return get_row(uow, matter_id)[1]
+
+
+def get_row(uow: UnitOfWork, matter_id: str) -> tuple[Matter, MatterView]:
+    """Return one matter as ``get`` does, with its row.
+
+    Case and matter come with it: while they are kept, nothing that is asked about them loads them again.
+    """
+    loan = aliased(HandOver)
+    with_case = _select(uow).add_columns(Application, loan.custodian_id)
+    query = with_case.outerjoin(loan, loan.id == Matter.hand_over_id)
+    row = uow.session.execute(query.where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
-        row = uow.session.execute(_select(uow).where(Matter.id == matter_id, Matter.kind.in_(APART))).one_or_none()
+        row = uow.session.execute(query.where(Matter.id == matter_id, Matter.kind.in_(APART))).one_or_none()
         if row is None or not violations.is_asked(uow, matter_id):
             raise NotFound(Message("matter"), matter_id)
     matter: Matter = row[0]
     audit_trail.record(uow, "matter-read", "matter", matter.id, application_id=matter.application_id)
-    [line] = _lines(uow, [row])
+    asked, decided = _open_reviews(uow, [matter.id]), _load_decisions(uow, matter)
+    [line] = _lines(uow, [row], asked if matter.closed_at is None else {})
     because = _because(uow, matter)
-    return MatterView(
+    return matter, MatterView(
         **line.model_dump(),
         lines=lines_of(uow, matter),
         results=_facts(KINDS[matter.kind].results(uow, matter.outcome or {})),
         facts_sha256=matter.facts_sha256,
-        decisions=_decisions(uow, matter),
-        reviews=_reviews(uow, matter),
+        decisions=_decisions(uow, decided),
+        reviews=_reviews(uow, matter, asked.get(matter.id, [])),
         because_zh=because.zh if because else None,
         because_en=because.en if because else None,
         document=_document(uow, matter),
         hand_over_id=matter.hand_over_id,
-        holder=_holds(uow, matter.hand_over_id),
-        may_withdraw=withdrawals.may_withdraw(uow, matter),
-        violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
+        holder=row.custodian_id == uow.actor.id,  # whose page of the loan is the custodian's alone
+        may_withdraw=withdrawals.may_withdraw(uow, matter, decided),
+        violation=violation_queries.describe(uow, matter, decided) if matter.kind == violations.KIND else None,
         emergency_copies=emergency_views.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
         redacted_copy=derivative_queries.of_matter(uow, matter.id) if matter.kind == Redaction.code else None,
     )
-
-
-def _holds(uow: UnitOfWork, hand_over_id: str | None) -> bool:
-    """Whether the actor is the custodian of the loan, whose page is the custodian's alone."""
-    query = select(HandOver.id).where(HandOver.id == hand_over_id, HandOver.custodian_id == uow.actor.id)
-    return hand_over_id is not None and uow.session.scalar(query) is not None
 
 
 def _document(uow: UnitOfWork, matter: Matter) -> str | None:
@@ -199,10 +205,14 @@ def _is_seen(uow: UnitOfWork) -> Any:
     return or_(*seen)
 
 
-def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
+def _lines(
+    uow: UnitOfWork, rows: Sequence[Any], asked: Mapping[str, Sequence[Review]] | None = None
+) -> list[MatterLine]:
+    """Return the lines of rows of ``_select``; ``asked``: the open reviews of their matters, where they are loaded."""
     if not rows:
         return []
-    asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
+    if asked is None:
+        asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
     seen = violations.list_openers_seen(uow, [row[0] for row in rows])
     return [
         MatterLine(
@@ -236,9 +246,8 @@ def _open_reviews(uow: UnitOfWork, matter_ids: Sequence[str]) -> Mapping[str, li
     return found
 
 
-def _reviews(uow: UnitOfWork, matter: Matter) -> list[AskedReview]:
+def _reviews(uow: UnitOfWork, matter: Matter, reviews: Sequence[Review]) -> list[AskedReview]:
     """Return what is asked now and of whom; the accused do not read who will decide a violation."""
-    reviews = _open_reviews(uow, [matter.id]).get(matter.id, [])
     if not reviews:
         return []
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, matter.application_id)
@@ -257,9 +266,12 @@ def _reviews(uow: UnitOfWork, matter: Matter) -> list[AskedReview]:
     ]
 
 
-def _decisions(uow: UnitOfWork, matter: Matter) -> list[MatterDecision]:
+def _load_decisions(uow: UnitOfWork, matter: Matter) -> Sequence[Decision]:
     query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
-    rows = uow.session.scalars(query).all()
+    return uow.session.scalars(query).all()
+
+
+def _decisions(uow: UnitOfWork, rows: Sequence[Decision]) -> list[MatterDecision]:
     names = access_queries.get_names(uow, [row.decided_by for row in rows])
     return [
         MatterDecision(

@@ -17,7 +17,7 @@ from services.domain.documents import service as document_service
 from services.domain.matters import queries, withdrawals
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
-from services.domain.matters.permissions import lock
+from services.domain.matters.permissions import decisions_of, lock
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
 from services.domain.reviews import moot_matters
@@ -131,7 +131,7 @@ def withdraw(uow: UnitOfWork, matter_id: str) -> Matter:
     if matter is None or not queries.is_visible(uow, matter):
         raise NotFound(Message("matter"), matter_id)
     subject = lock(uow, matter_id, "withdraw the matter")
-    refused = withdrawals.refusal(uow, subject)
+    refused = withdrawals.refusal(uow, subject, decisions_of(uow, subject.matter))
     if refused is not None:
         raise refused
     holds.check(uow, uow.actor.id)

@@ -120,11 +120,13 @@ def _load(uow: UnitOfWork, application_id: str, act: str, *, locked: bool) -> Ca
         .order_by(Decision.decided_at, Decision.id)
     )
     items = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
-    loan = select(HandOver).where(HandOver.application_id == application_id, HandOver.issue == application.issue)
-    hand_over = uow.session.scalar(loan.with_for_update().execution_options(populate_existing=True) if locked else loan)
-    inspected = hand_over is not None and (
-        uow.session.scalar(select(Inspection.id).where(Inspection.hand_over_id == hand_over.id)) is not None
+    of_loan = select(Inspection.id).where(Inspection.hand_over_id == HandOver.id).correlate(HandOver).exists()
+    loan = select(HandOver, of_loan).where(
+        HandOver.application_id == application_id, HandOver.issue == application.issue
     )
+    if locked:
+        loan = loan.with_for_update().execution_options(populate_existing=True)
+    hand_over, inspected = uow.session.execute(loan).one_or_none() or (None, False)
     return CaseState(
         application,
         _by_stage(row for row in uow.session.scalars(decided) if _counts(row, application)),

@@ -11,18 +11,19 @@ from services.database.base import new_id
 from services.database.keyset import Page, Section, page_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.copies import Download
-from services.database.tables.devices import IN, OUT, Medium, MediumEvent
+from services.database.tables.devices import IN, OUT, Medium
 from services.database.tables.disclosures import DisclosureDownload
 from services.database.tables.people import Person
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
-from services.domain.audit import trail as audit_trail
+from services.domain.custody import numbered_media
+from services.domain.custody.numbered_media import HANDED_OUT
 from services.domain.storage import rights
 from services.domain.storage.schemas import HandOutBody, MediumBody, MediumEndBody, MediumLine, ScanBody
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
-REGISTERED, HANDED_OUT, RETURNED = "registered", "handed-out", "returned"
+REGISTERED, RETURNED = "registered", "returned"
 
 
 def add(uow: UnitOfWork, body: MediumBody) -> Medium:
@@ -43,7 +44,7 @@ def add(uow: UnitOfWork, body: MediumBody) -> Medium:
     )
     uow.session.add(medium)
     uow.session.flush()
-    _enter(uow, medium, REGISTERED)
+    numbered_media.enter(uow, medium, REGISTERED)
     return medium
 
 
@@ -56,7 +57,7 @@ def hand_out(uow: UnitOfWork, medium_id: str, body: HandOutBody) -> Medium:
     if holder is None or not holder.active:
         raise Refused("medium-holder", "Choose a person who works here.", status=422, field="personId")
     medium.state, medium.holder_id, medium.out_since = OUT, holder.id, uow.now
-    _enter(uow, medium, HANDED_OUT, note=body.note)
+    numbered_media.enter(uow, medium, HANDED_OUT, note=body.note)
     return medium
 
 
@@ -84,7 +85,7 @@ def scan(uow: UnitOfWork, body: ScanBody) -> Medium:
         _require_site(uow, body.site_id)
         medium.site_id = body.site_id
     holder, medium.state, medium.holder_id, medium.out_since = medium.holder_id, IN, None, None
-    _enter(uow, medium, RETURNED, holder_id=holder)
+    numbered_media.enter(uow, medium, RETURNED, holder_id=holder)
     return medium
 
 
@@ -96,7 +97,7 @@ def end(uow: UnitOfWork, medium_id: str, body: MediumEndBody) -> Medium:
     if medium.state == OUT and body.state == "destroyed":
         raise Refused("medium-not-in", "This medium is not at its site: scan it when it is back.")
     holder, medium.state, medium.holder_id, medium.out_since = medium.holder_id, body.state, None, None
-    _enter(uow, medium, body.state, note=body.note, holder_id=holder)
+    numbered_media.enter(uow, medium, body.state, note=body.note, holder_id=holder)
     return medium
 
 
@@ -160,19 +161,3 @@ def _require_site(uow: UnitOfWork, site_id: str) -> None:
     site = uow.session.get(Site, site_id)
     if site is None or site.closed_at is not None:
         raise Refused("medium-site", "Choose a site that is in use.", status=422, field="siteId")
-
-
-def _enter(uow: UnitOfWork, medium: Medium, event: str, *, note: str = "", holder_id: str | None = None) -> None:
-    uow.session.add(
-        MediumEvent(
-            medium_id=medium.id,
-            event=event,
-            at=uow.now,
-            by=uow.actor.id,
-            holder_id=holder_id or medium.holder_id,
-            note=note or None,
-        )
-    )
-    audit_trail.record(
-        uow, f"medium-{event}", "medium", medium.id, number=medium.number, holder=holder_id or medium.holder_id
-    )

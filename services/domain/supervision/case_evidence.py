@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, select
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
@@ -87,48 +87,50 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
     def of_case(table: Any, *order: Any) -> list[Any]:
         return list(rows.scalars(select(table).where(table.application_id == application_id).order_by(*order)))
 
+    with_archive = select(Application, ArchiveEntry).outerjoin(
+        ArchiveEntry, ArchiveEntry.application_id == Application.id
+    )
+    application, archive = rows.execute(with_archive.where(Application.id == application_id)).one()
+    items = rows.execute(_items(application_id)).all()
+    copies = sorted((row[2] for row in items if row[2] is not None), key=lambda one: (one.made_at, one.id))
+    made = [one.id for one in copies]
+    loans = rows.execute(_loans(application_id)).all()
+    hand_overs: list[HandOver] = [row[0] for row in loans]
+    lent = [one.id for one in hand_overs]
+    reviews = rows.execute(_reviews(application_id)).all()
     documents = list(
         rows.scalars(
             select(Document).where(Document.application_id == application_id, Document.kind.in_((RECORD, LABEL, FORM)))
         )
     )
-    hand_overs = of_case(HandOver, HandOver.issue)
-    loans = [one.id for one in hand_overs]
-    copies = of_case(Copy, Copy.made_at, Copy.id)
-    made = [one.id for one in copies]
-
-    def of_loan(table: Any) -> list[Any]:
-        return list(rows.scalars(select(table).where(table.hand_over_id.in_(loans)).order_by(table.id)))
 
     def of_copy(table: Any) -> list[Any]:
         return list(rows.scalars(select(table).where(table.copy_id.in_(made)).order_by(table.id)))
 
-    about_application = Decision.application_id == application_id, Decision.matter_id.is_(None)
-    reviews = select(Review).where(Review.application_id == application_id, Review.matter_id.is_(None))
-    decisions = select(Decision).where(*about_application).order_by(Decision.decided_at, Decision.id)
     confirmed: dict[str, set[str]] = defaultdict(set)
     confirmations = select(Confirmation.review_id, Confirmation.person_id).join(
         Review, Review.id == Confirmation.review_id
     )
     for review_id, person_id in rows.execute(confirmations.where(Review.application_id == application_id)):
         confirmed[review_id].add(person_id)
-    custody = of_loan(CustodyEntry)
+    of_loans = select(CustodyEntry).where(CustodyEntry.hand_over_id.in_(lent)).order_by(CustodyEntry.id)
+    custody = rows.scalars(of_loans).all()
     received = {one.custodian_id for one in hand_overs} | {one.person_id for one in custody if one.event == RECEIVED}
     agreements = select(Agreement).where(Agreement.person_id.in_(received)).order_by(Agreement.signed_at)
     sent = select(AuditEvent.subject_id, AuditEvent.actor_id, AuditEvent.at, AuditEvent.seq).where(
         AuditEvent.application_id == application_id, AuditEvent.action == "download-sent"
     )
     return CaseEvidence(
-        application=rows.get_one(Application, application_id),
-        items=of_case(Item, Item.position),
+        application=application,
+        items=[row[0] for row in items],
         revisions=of_case(Revision, Revision.round),
-        reviews=list(rows.scalars(reviews.order_by(Review.opened_at, Review.id))),
-        decisions=list(rows.scalars(decisions)),
+        reviews=[row[0] for row in reviews],
+        decisions=sorted((row[1] for row in reviews if row[1]), key=lambda one: (one.decided_at, one.id)),
         confirmed={review_id: frozenset(people) for review_id, people in confirmed.items()},
         forms=[one for one in documents if one.kind == FORM],
         records={str(one.item_id): json.loads(one.content) for one in documents if one.kind == RECORD},
         labelled=frozenset(str(one.subject_id) for one in documents if one.kind == LABEL),
-        masters=of_case(Master, Master.id),
+        masters=sorted((row[1] for row in items if row[1] is not None), key=lambda one: one.id),
         copies=copies,
         hand_overs=hand_overs,
         agreements=list(rows.scalars(agreements)),
@@ -137,8 +139,40 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
         viewings=of_copy(Viewing),
         downloads=of_copy(Download),
         sent=[Sending(*row) for row in rows.execute(sent.order_by(AuditEvent.seq))],
-        returns=of_loan(Return),
-        inspections=of_loan(Inspection),
-        archive=next(iter(of_case(ArchiveEntry)), None),
+        returns=[row[1] for row in loans if row[1] is not None],
+        inspections=[row[2] for row in loans if row[2] is not None],
+        archive=archive,
         violations=of_case(Violation, Violation.opened_at),
+    )
+
+
+def _items(application_id: str) -> Select[Any]:
+    """Select the items of a case, each with its master and its copy, of which it has one at most."""
+    return (
+        select(Item, Master, Copy)
+        .outerjoin(Master, and_(Master.item_id == Item.id, Master.application_id == application_id))
+        .outerjoin(Copy, and_(Copy.item_id == Item.id, Copy.application_id == application_id))
+        .where(Item.application_id == application_id)
+        .order_by(Item.position)
+    )
+
+
+def _loans(application_id: str) -> Select[Any]:
+    """Select the hand-overs of a case, each with its return and the inspection of that."""
+    return (
+        select(HandOver, Return, Inspection)
+        .outerjoin(Return, Return.hand_over_id == HandOver.id)
+        .outerjoin(Inspection, Inspection.hand_over_id == HandOver.id)
+        .where(HandOver.application_id == application_id)
+        .order_by(HandOver.issue)
+    )
+
+
+def _reviews(application_id: str) -> Select[Any]:
+    """Select the reviews of the application itself, each with its decision."""
+    return (
+        select(Review, Decision)
+        .outerjoin(Decision, Decision.review_id == Review.id)
+        .where(Review.application_id == application_id, Review.matter_id.is_(None))
+        .order_by(Review.opened_at, Review.id)
     )

@@ -256,13 +256,17 @@ def read_case(uow: UnitOfWork, case_id: str) -> CaseSheetView:
     NotFound for those who read no inspections, and for those whom the case concerns (T8).
     """
     require_reader(uow)
-    row = uow.session.get(InspectedCase, case_id)
-    concerned = row is not None and uow.actor.id in uow.session.get_one(Application, row.application_id).subject_ids
-    if row is None or concerned:
+    query = (
+        select(InspectedCase, GroupInspection, Application)
+        .join(GroupInspection, GroupInspection.id == InspectedCase.inspection_id)
+        .join(Application, Application.id == InspectedCase.application_id)
+        .where(InspectedCase.id == case_id)
+    )
+    found = uow.session.execute(query).one_or_none()
+    if found is None or uow.actor.id in found[2].subject_ids:
         raise NotFound(Message("case of an inspection"), case_id)
-    inspection = service.get(uow, row.inspection_id)
+    row, inspection, _kept = found  # while the case is kept, its sheet does not load it again
     names = access_queries.get_names(uow, [row.assigned_to, row.decided_by])
-    [line] = _lines(uow, [inspection])
     refusal = None if row.decided_at is not None else case_reviews.refusal_for(uow, inspection, row)
     if row.decided_at is None:
         sheet = case_sheet.build(uow, row)
@@ -271,20 +275,21 @@ def read_case(uow: UnitOfWork, case_id: str) -> CaseSheetView:
     else:
         answered, sha256 = {one["question"]: one for one in row.answers or ()}, str(row.sheet_sha256)
     own = [one.id for one in list_own(uow) if one.id != row.id]
-    before = select(func.count()).where(
-        InspectedCase.inspection_id == inspection.id,
-        InspectedCase.position < row.position,
-        _is_shown(uow, InspectedCase.application_id),
-    )
+    of_sample = select(
+        func.count(),
+        func.count(InspectedCase.decided_at),
+        func.count().filter(InspectedCase.position < row.position),
+    ).where(InspectedCase.inspection_id == inspection.id, _is_shown(uow, InspectedCase.application_id))
+    sampled, inspected, before = uow.session.execute(of_sample).one()
     return CaseSheetView(
         id=row.id,
         inspection_id=inspection.id,
         inspection=inspection.number,
         number=row.number,
         application_id=row.application_id,
-        position=(uow.session.scalar(before) or 0) + 1,
-        sampled=line.sampled or 0,
-        inspected=line.inspected,
+        position=before + 1,
+        sampled=sampled if inspection.sampled is not None else 0,
+        inspected=inspected,
         because=row.because,
         assigned_to=names.get(str(row.assigned_to)),
         due_at=row.due_at,

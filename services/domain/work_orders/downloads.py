@@ -24,7 +24,7 @@ from services.domain.access import namesakes
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
-from services.domain.custody import heads, log
+from services.domain.custody import heads, log, numbered_media
 from services.domain.holds import queries as holds
 from services.domain.notifications import service as notification_service
 from services.domain.work_orders import service
@@ -337,6 +337,10 @@ def _checked(uow: UnitOfWork, order: WorkOrder, said: Account, number: int) -> D
             sentence = Message("Enter the number of the medium that is given back.")
             raise lacking("account-medium", sentence, "medium")
         row.medium = said.medium.strip()
+        left_on = next(one["medium"] for one in _asked(order) if one["id"] == said.download_id)
+        if row.medium != left_on and numbered_media.is_registered(uow, left_on):
+            sentence = Message("This file was kept on the medium {number}: give that medium back.", number=left_on)
+            raise lacking("account-other-medium", sentence, "medium")
         return row
     if not said.how.strip():
         sentence = Message("Describe how it was destroyed, or how it was lost.")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.database.tables.copies import Download
 from services.database.unit_of_work import Actor, Database
@@ -32,7 +32,7 @@ from services.vault.store.protocol import StoreMissing
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting, Lasting
-from services.web.schemas import Answer, Body, Identifier, Line, Moment
+from services.web.schemas import Answer, Body, Identifier, Moment, one_line
 
 router = APIRouter(prefix="/api", tags=["footage"])
 
@@ -47,14 +47,16 @@ FILES: dict[int | str, dict[str, Any]] = {
 
 
 class DownloadBody(Body):
-    """``medium`` says where the file will be stored; ``opensWith`` what is there to open it.
+    """``mediumNumber``: the medium of the register on which the file will be kept, and which is with you from then on;
+    else ``medium`` says in words on which computer. ``opensWith``: what is there to open it.
 
     ``browser``: a ZIP with a page that opens the encrypted footage in a browser and saves it. ``archiver``: a ZIP with
     AES-256, for 7-Zip, WinRAR, Bandizip and their like. ``age-key``: an age file for ``recipient``, the custodian's
     own. Left out, it is ``age-key`` where a recipient is given, and else ``browser``.
     """
 
-    medium: Line
+    medium: Annotated[str, Field(max_length=200), AfterValidator(one_line)] = ""
+    medium_number: Annotated[str, Field(max_length=200), AfterValidator(one_line)] = ""
     opens_with: OpensWith | None = None
     recipient: Annotated[str, Field(max_length=100)] = ""
 
@@ -168,6 +170,7 @@ async def list_download(
             opens_with=wish.way,
             recipient=wish.recipient,
             medium=wish.medium,
+            medium_number=wish.medium_number,
             address=caller,
         ),
     )

@@ -6,6 +6,7 @@ from services.domain.custody import emergency, emergency_views
 from services.domain.custody.api.emergency import run_allowed
 from services.domain.custody.api.footage import address, playlist_of
 from services.domain.custody.pages.loan_view import copy_times
+from services.domain.custody.schemas import EmergencyCopyView
 from services.runtime.errors import NotFound, Refused
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -19,14 +20,14 @@ router = APIRouter(prefix="/emergency-copies")
 async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
-        await run_allowed(
-            database, visitor.actor, copy_id, lambda: database.read(visitor.actor, emergency.check, copy_id)
+        shown = await run_allowed(
+            database, visitor.actor, copy_id, lambda: database.read(visitor.actor, emergency_views.get_open, copy_id)
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, barred=True)
-    return await _purpose_page(visitor, database, copy_id)
+        return await _refused_page(visitor, database, copy_id, refusal, barred=True)
+    return _purpose_page(visitor, shown)
 
 
 @router.post("/{copy_id}/watch")
@@ -50,7 +51,7 @@ async def show_player(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _refused_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     copy, purpose = await database.read(visitor.actor, emergency_views.get_shown, copy_id)
     return visitor.page(
         "custody/emergency_watch.html",
@@ -61,16 +62,28 @@ async def show_player(
     )
 
 
-async def _purpose_page(
+async def _refused_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, emergency_views.get_shown, copy_id)
+    return _purpose_page(visitor, shown, refusal, typed, barred=barred)
+
+
+def _purpose_page(
+    visitor: Visitor,
+    shown: tuple[EmergencyCopyView, str],
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    copy, purpose = await database.read(visitor.actor, emergency_views.get_shown, copy_id)
+    copy, purpose = shown
     return visitor.page(
         "custody/emergency_purpose.html",
         refusal.status if refusal else 200,

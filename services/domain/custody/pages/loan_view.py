@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import queries
+from services.domain.custody import grants, queries
+from services.domain.custody.grants import Action
 from services.domain.custody.schemas import (
     DerivativeView,
     EmergencyCopyView,
@@ -32,7 +33,7 @@ MISSING = {
     "recipient": Message("Enter your own age public key."),
     "event": Message("Choose what was done: moved, lent inside or checked."),
     "text": Message("Describe what was done."),
-    "medium": Message("Enter the medium on which the file will be kept."),
+    "medium": Message("Choose the numbered medium on which the file will be kept, or name the computer."),
 }
 
 
@@ -81,6 +82,14 @@ def clarify(refusal: Refused) -> Refused:
     if words is None or refusal.code not in {"missing", "literal-error"}:
         return refusal
     return Refused(refusal.code, words, status=refusal.status, field=refusal.field)
+
+
+def open_copy(
+    uow: UnitOfWork, copy_id: str, action: Action, *, address: str | None = None
+) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
+    """Return the copy as ``read_copy`` does, where the actor may do this with it now; Refused as ``grants.check``."""
+    opened = grants.check(uow, copy_id, action, address=address)
+    return read_copy(uow, opened.copy_id)
 
 
 def read_copy(

@@ -10,15 +10,14 @@ from services.domain.custody import (
     derivative_queries,
     derivative_viewings,
     detections,
-    grants,
     moments,
     sitting_queries,
     viewings,
 )
 from services.domain.custody.api import derivatives as derivatives_api
 from services.domain.custody.api.footage import address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import copy_times, moment_data, read_copy
-from services.domain.custody.schemas import HandOverView
+from services.domain.custody.pages.loan_view import copy_times, moment_data, open_copy, read_copy
+from services.domain.custody.schemas import DerivativeView, HandOverView, IssuedCopy, ShownLoan
 from services.runtime.errors import NotFound, Refused
 from services.vault.redaction import detector
 from services.web.dependencies import GivenDatabase
@@ -38,18 +37,18 @@ async def ask_purpose_to_redact(
     """Return what the footage may be used for, before the boxes are drawn. ``like``: begin with that one's boxes."""
     given = await database.read(visitor.actor, _boxes_of, like) if like else NOTHING
     try:
-        await run_allowed(
+        shown = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "view",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "view", address=address(request)),
+            lambda: database.read(visitor.actor, open_copy, copy_id, "view", address=address(request)),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _redact_purpose(visitor, database, copy_id, refusal, given=given, barred=True)
-    return await _redact_purpose(visitor, database, copy_id, given=given)
+        return await _redact_refused(visitor, database, copy_id, refusal, given=given, barred=True)
+    return _redact_purpose(visitor, shown, given=given)
 
 
 @router.post("/copies/{copy_id}/redact")
@@ -75,7 +74,7 @@ async def show_editor(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _redact_purpose(
+        return await _redact_refused(
             visitor, database, copy_id, refusal, typed, given=given, barred=refusal.status == 403
         )
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
@@ -103,17 +102,17 @@ async def ask_purpose(
 ) -> Response:
     """Return what the redacted copy may be watched for, or why it does not open now."""
     try:
-        await derivatives_api.run_allowed(
+        view = await derivatives_api.run_allowed(
             database,
             visitor.actor,
             derivative_id,
-            lambda: database.read(visitor.actor, derivative_viewings.check, derivative_id, address=address(request)),
+            lambda: database.read(visitor.actor, derivative_queries.get_open, derivative_id, address=address(request)),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, derivative_id, refusal, barred=True)
-    return await _purpose_page(visitor, database, derivative_id)
+        return await _refused_page(visitor, database, derivative_id, refusal, barred=True)
+    return _purpose_page(visitor, view)
 
 
 @router.post("/derivatives/{derivative_id}/watch")
@@ -137,7 +136,7 @@ async def show_player(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, derivative_id, refusal, typed, barred=refusal.status == 403)
+        return await _refused_page(visitor, database, derivative_id, refusal, typed, barred=refusal.status == 403)
     view = await database.read(visitor.actor, derivative_queries.get, derivative_id)
     watched = await database.read(visitor.actor, derivative_queries.get_watched, derivative_id)
     marked = await database.read(
@@ -170,17 +169,30 @@ def _parsed(recipe: str) -> Any:
     return given if isinstance(given, dict) and isinstance(given.get("regions"), list) else None
 
 
-async def _redact_purpose(
+async def _redact_refused(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    given: dict[str, str],
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    return _redact_purpose(visitor, shown, refusal, typed, given=given, barred=barred)
+
+
+def _redact_purpose(
+    visitor: Visitor,
+    shown: tuple[HandOverView | ShownLoan, IssuedCopy],
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     given: dict[str, str],
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    view, copy = shown
     return visitor.page(
         "custody/redact_purpose.html",
         refusal.status if refusal else 200,
@@ -194,16 +206,27 @@ async def _redact_purpose(
     )
 
 
-async def _purpose_page(
+async def _refused_page(
     visitor: Visitor,
     database: GivenDatabase,
     derivative_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    view = await database.read(visitor.actor, derivative_queries.get_closed, derivative_id)
+    return _purpose_page(visitor, view, refusal, typed, barred=barred)
+
+
+def _purpose_page(
+    visitor: Visitor,
+    view: DerivativeView,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view = await database.read(visitor.actor, derivative_queries.get, derivative_id)
     return visitor.page(
         "custody/derivative_purpose.html",
         refusal.status if refusal else 200,

@@ -8,10 +8,17 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.database.tables.copies import Copy
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.custody import grants, moments, queries, sitting_queries, viewings
+from services.domain.custody import grants, moments, numbered_media, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, moment_data, read_copy
+from services.domain.custody.pages.loan_view import (
+    CopyTimes,
+    clarify,
+    copy_times,
+    moment_data,
+    open_copy,
+    read_copy,
+)
 from services.domain.custody.schemas import HandOverView, IssuedCopy, MarkedMoment, ShownLoan, SittingView
 from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
@@ -40,18 +47,18 @@ class _Half:
 async def ask_purpose(copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
-        await run_allowed(
+        shown = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "view",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "view", address=address(request)),
+            lambda: database.read(visitor.actor, open_copy, copy_id, "view", address=address(request)),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, barred=True)
-    return await _purpose_page(visitor, database, copy_id)
+        return await _refused_page(visitor, database, copy_id, refusal, barred=True)
+    return _purpose_page(visitor, shown)
 
 
 @router.post("/copies/{copy_id}/watch")
@@ -76,7 +83,7 @@ async def show_player(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _refused_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
     marked = await database.read(
         visitor.actor, moments.get_list, "copy", copy_id, opened.viewing_id, address=address(request)
@@ -224,18 +231,18 @@ async def _pair_purpose(
 async def explain_download(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return how a download works, and its form; or why there is none."""
     try:
-        await run_allowed(
+        shown = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "download",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "download"),
+            lambda: database.read(visitor.actor, _open_own, copy_id),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download_page(visitor, database, copy_id, refusal, barred=True)
-    return await _download_page(visitor, database, copy_id)
+        return await _no_download_page(visitor, database, copy_id, refusal, barred=True)
+    return _download_page(visitor, shown)
 
 
 @router.post("/copies/{copy_id}/download")
@@ -255,7 +262,7 @@ async def ask_download(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _no_download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     if password is None:
         return visitor.redirect(
             f"/hand-overs/{row.hand_over_id}#downloads",
@@ -265,26 +272,48 @@ async def ask_download(
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
-def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[HandOverView, IssuedCopy]:
+Offered = tuple[HandOverView, IssuedCopy, list[tuple[str, str]]]
+"""A copy to download, and the numbered media that its custodian can take."""
+
+
+def _open_own(uow: UnitOfWork, copy_id: str) -> Offered:
+    """Return the copy to its custodian, who may download it now; Refused as ``grants.check``."""
+    grants.check(uow, copy_id, "download")
+    return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
+
+
+def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> Offered:
     """Return the copy to its custodian; a recipient, who downloads nothing, is told ``refusal``."""
     try:
-        return queries.get_copy(uow, copy_id)
+        return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
     except NotFound:
         if refusal is not None:
             raise refusal from None
         raise
 
 
-async def _purpose_page(
+async def _refused_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    return _purpose_page(visitor, shown, refusal, typed, barred=barred)
+
+
+def _purpose_page(
+    visitor: Visitor,
+    shown: tuple[HandOverView | ShownLoan, IssuedCopy],
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    view, copy = shown
     return visitor.page(
         "custody/purpose.html",
         refusal.status if refusal else 200,
@@ -297,21 +326,34 @@ async def _purpose_page(
     )
 
 
-async def _download_page(
+async def _no_download_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
+    refusal: Refused,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool,
+) -> Response:
+    shown = await database.read(visitor.actor, _read_own, copy_id, refusal if barred else None)
+    return _download_page(visitor, shown, refusal, typed, barred=barred)
+
+
+def _download_page(
+    visitor: Visitor,
+    shown: Offered,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, _read_own, copy_id, refusal if barred else None)
+    view, copy, media = shown
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,
         view=view,
         copy=copy,
+        media=media,
         refusal=clarify(refusal) if refusal else None,
         typed=typed,
         barred=barred,

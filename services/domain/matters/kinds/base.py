@@ -8,12 +8,10 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict
-from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
-from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -327,8 +325,7 @@ def concerns(uow: UnitOfWork, application: Application, department_kind: str) ->
 
 
 def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:
-    person = uow.session.scalar(select(Person.name).where(Person.id == person_id)) or person_id
-    return text_line(name, person)
+    return text_line(name, access_queries.get_names(uow, [person_id]).get(person_id, person_id))
 
 
 def text_line(name: Text, text: str) -> Line:

@@ -22,6 +22,7 @@ from services.domain.custody import (
     grants,
     hand_overs,
     log,
+    numbered_media,
     on_site,
     sitting_documents,
     suspensions,
@@ -144,6 +145,8 @@ class CustodyTransfer(Kind):
         lent_copies = copies.list_lent(uow, hand_over.id)
         grants.create(uow, hand_over, lent_copies, actions)
         hashes = {copy.id: copy.sealed["sha256Cipher"] for copy in lent_copies}
+        written_to = {download["medium"] for download in matter.facts["before"]["downloads"]}
+        numbered_media.hand_on(uow, written_to, former, asked.to_person_id, for_what=matter.number)
         log.append(
             uow,
             hand_over,

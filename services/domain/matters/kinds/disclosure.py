@@ -23,13 +23,14 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms, outsiders
 from services.domain.applications.outsiders import AUTHORITY, FILMED, LEAST_OFFICERS
-from services.domain.custody import derivatives, download_contents, suspensions
+from services.domain.custody import derivatives, download_contents, numbered_media, suspensions
 from services.domain.documents import service as document_service
 from services.domain.handling import cases as handling_of_cases
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval.records import get_record
+from services.runtime.errors import Refused
 from services.runtime.labels import Label
 from services.runtime.translations import Message
 from services.web.schemas import Account, Identifier
@@ -40,17 +41,20 @@ MADE_DERIVED = (
     "以本清单所列 SHA-256 值核对"
 )
 MADE = "由封存的原件按批准范围直接截取，未重新编码，未作剪辑；截取后的文件以本清单所列 SHA-256 值核对"
+NUMBERS = Message("Enter the numbers of the medium and of its seal: the files on it are not encrypted.")
 COPIES = 2  # of the list: one stays, one goes with the footage
 
 
 class DisclosureAsked(Asked):
-    """``outsider_ids``: to whom of the people that the application names. ``medium``: the numbers of medium and seal,
-    where the files are given in clear. ``ends_loan``: nothing is kept for use, so that the receipt ends the loan.
+    """``outsider_ids``: to whom of the people that the application names. ``medium`` and ``seal``: the numbers of a
+    medium of the register and of its seal, where the files are given in clear; what was asked in earlier releases has
+    both in ``medium``, in words. ``ends_loan``: nothing is kept for use, so that the receipt ends the loan.
     ``redacted``: of each file the approved redacted copy, and not the copy itself."""
 
     outsider_ids: Annotated[list[Identifier], Field(min_length=1, max_length=outsiders.MOST_NAMED)]
     opens_with: Literal["medium", "browser", "archiver"]
     medium: OneLine | None = None
+    seal: OneLine | None = None
     ends_loan: bool
     redacted: bool = False
     not_original_because: Account
@@ -69,11 +73,24 @@ class DisclosureKind(Kind):
     def form_values(
         self, uow: UnitOfWork, application: Application, hand_over: HandOver, before: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Return whether a person who was filmed gets it, and how many files have an approved redacted copy."""
-        return {"filmed": application.on_behalf == FILMED, "redacted": _count_redacted(uow, before["files"])}
+        """Return whether a person who was filmed gets it, how many files have an approved redacted copy, and media."""
+        return {
+            "filmed": application.on_behalf == FILMED,
+            "redacted": _count_redacted(uow, before["files"]),
+            "media": numbered_media.list_offered(uow),
+        }
 
     def who_may(self) -> Message:
         return Message("Only the custodian and Security can ask to provide footage outside.")
+
+    def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: DisclosureAsked) -> None:
+        """Refuse also a medium that is not free: whoever fetches the files takes it, and is asked anew."""
+        super().require_may_open(uow, state, asked)
+        if asked.opens_with != "medium" or asked.medium is None:
+            return
+        if asked.seal is None:
+            raise Refused("missing", NUMBERS, status=422, field="seal")
+        numbered_media.require_free(uow, asked.medium)
 
     def is_offered(self, application: Application) -> bool:
         return application.on_behalf is not None
@@ -89,7 +106,7 @@ class DisclosureKind(Kind):
         if state.application.on_behalf == AUTHORITY and len(named) < LEAST_OFFICERS:
             return Message("An authority takes footage by at least two officers: choose two of them.")
         if asked.opens_with == "medium" and not asked.medium:
-            return Message("Enter the numbers of the medium and of its seal: the files on it are not encrypted.")
+            return NUMBERS
         if not asked.redacted:
             return _unredacted_obstacle(state.application)
         return _redaction_obstacle(uow, base.lent(state).id)
@@ -147,7 +164,8 @@ class DisclosureKind(Kind):
             Line(Message("How it is handed out"), Label(f"disclosure-{asked['opensWith']}")),
         ]
         if asked.get("medium"):
-            lines.append(base.text_line(Message("Medium and seal"), asked["medium"]))
+            numbers = " · ".join(filter(None, (asked["medium"], asked.get("seal"))))
+            lines.append(base.text_line(Message("Medium and seal"), numbers))
         keeps = Message("the custodian keeps the copies too") if not asked["endsLoan"] else Message("the loan ends")
         return [
             *lines,

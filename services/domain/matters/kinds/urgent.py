@@ -179,7 +179,8 @@ class UrgentRetrieval(Kind):
     def results(self, uow: UnitOfWork, outcome: Mapping[str, Any]) -> list[Line]:
         if "people" not in outcome:
             return []
-        lines = [base.person_line(uow, Message("Could view it"), person_id) for person_id in outcome["people"]]
+        names = access_queries.get_names(uow, outcome["people"])
+        lines = [base.text_line(Message("Could view it"), names.get(one, one)) for one in outcome["people"]]
         for name, label in (("from", Message("Viewed from")), ("until", Message("Viewed until"))):
             if outcome.get(name):
                 lines.append(base.moment_line(uow, label, outcome[name]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Line
@@ -14,10 +15,11 @@ from services.runtime.translations import Counted, Message
 def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
     """Return what the facts say as people read it."""
     violation, found = facts["violation"], facts["violation"]["facts"]
+    names = access_queries.get_names(uow, [*facts["accused"], *(reply["by"] for reply in facts["replies"])])
     lines = [
         Line(Message("What happened"), Label(violation["kind"])),
         base.moment_line(uow, Message("Recorded"), violation["openedAt"]),
-        *(base.person_line(uow, Message("Accused"), person_id) for person_id in facts["accused"]),
+        *(base.text_line(Message("Accused"), names.get(person_id, person_id)) for person_id in facts["accused"]),
     ]
     if violation["dueAt"]:
         lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
@@ -51,8 +53,7 @@ def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
             if reply["part"] == violations.DEPARTMENT
             else Message("Reply of the accused")
         )
-        name = base.person_line(uow, who, reply["by"]).zh
-        lines.append(base.text_line(who, f"{name}: {reply['text']}"))
+        lines.append(base.text_line(who, f"{names.get(reply['by'], reply['by'])}: {reply['text']}"))
         for file in reply.get("attachments", ()):
             lines.append(base.text_line(Message("Attached to the reply"), f"{file['name']} · {file['sha256']}"))
     return lines

@@ -1,5 +1,7 @@
 """A violation as people see it: who is heard, what was decided, what it waits for, and what one may do now."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
@@ -12,6 +14,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.access import visibility
 from services.domain.custody.violations import ACCUSED
+from services.domain.matters.permissions import first_of
 from services.domain.matters.schemas import (
     AppealView,
     AwaitedRecord,
@@ -79,8 +82,11 @@ def list_to_record(uow: UnitOfWork, limit: int) -> list[AwaitedRecord]:
     ]
 
 
-def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
-    """Return what a violation has besides its facts; None for every other matter."""
+def describe(uow: UnitOfWork, matter: Matter, decided: Sequence[Decision]) -> ViolationView | None:
+    """Return what a violation has besides its facts; None for every other matter.
+
+    ``decided``: its decisions, the oldest first.
+    """
     violation = uow.session.scalar(select(Violation).where(Violation.matter_id == matter.id))
     if violation is None:
         return None
@@ -90,7 +96,7 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         select(Sanction).where(Sanction.matter_id == matter.id).order_by(Sanction.person_id, Sanction.kind)
     ).all()
     names = access_queries.get_names(uow, [*(row.person_id for row in heard), *(row.person_id for row in sanctions)])
-    awaited = tasks.awaits(uow, matter, violation)
+    awaited = tasks.awaited_of(first_of(decided), matter, violation)
     handles = policy.may_handle(uow, matter)
     own = next((row for row in heard if row.person_id == me), None)
     open_to_reply = (

@@ -1,7 +1,8 @@
 """The page that answers who saw a moment of a camera (R41, R52, R62)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,17 @@ from services.domain.supervision.api.audit import PAGE
 from services.domain.supervision.audit_schemas import FootageLook
 from services.domain.supervision.footage_viewers import Question
 from services.runtime.errors import Refused
+from services.runtime.labels import word
 from services.runtime.spans import Span
+from services.web import lists
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.schemas import PlaceText, SearchText
-from services.web.visitor import Visiting
+from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/supervision/footage-viewers")
 MINUTE = timedelta(minutes=1)
+COLUMNS = ("person", "way", "redacted", "when", "moments", "case", "purpose", "address", "present", "outsiders")
 
 
 class FootageQuery(BaseModel):
@@ -41,6 +46,7 @@ class FootageQuery(BaseModel):
     until: str = Field("", max_length=32)
     purpose: str = Field("", max_length=footage_viewers.MOST_PURPOSE)
     place: PlaceText = ""
+    form: Literal["", "csv"] = ""
 
     @model_validator(mode="after")
     def _picked(self) -> Self:
@@ -55,7 +61,7 @@ class FootageQuery(BaseModel):
 
     def query(self) -> str:
         """Return the query string without the place."""
-        return urlencode(self.model_dump(exclude={"place", "pick", "camera_search"}, exclude_defaults=True))
+        return urlencode(self.model_dump(exclude={"place", "form", "pick", "camera_search"}, exclude_defaults=True))
 
     def span(self, zone: str) -> Span:
         """Return what is asked for; Refused where a moment is none."""
@@ -83,6 +89,8 @@ async def show_viewers(
         if span is None or camera is None:
             return None, camera, cameras
         question = Question(camera.id, span, wanted.purpose)
+        if wanted.form:
+            return footage_viewers.read_page(uow, question, limit=lists.MOST_ROWS + 1), camera, cameras
         return footage_viewers.read_page(uow, question, limit=PAGE, place=wanted.place), camera, cameras
 
     try:
@@ -92,6 +100,8 @@ async def show_viewers(
             raise
         refusal, span = refused, None
         found, camera, cameras = await database.read(visitor.actor, read)
+    if wanted.form and found is not None:
+        return lists.csv_answer(visitor, "who-saw", COLUMNS, _rows(visitor, found.lines))
     return visitor.page(
         "supervision/footage_viewers.html",
         status=refusal.status if refusal else 200,
@@ -103,6 +113,25 @@ async def show_viewers(
         found_cameras=cameras,
         longest=footage_viewers.MOST_PURPOSE,
     )
+
+
+def _rows(visitor: Visitor, looks: Sequence[FootageLook]) -> list[tuple[Cell, ...]]:
+    """Return the rows of the CSV; without parts, all of it was given."""
+    return [
+        (
+            look.person or "",
+            word(visitor.language, f"look-{look.how}"),
+            look.redacted,
+            lists.written(visitor, look.at),
+            " ".join(f"{lists.written(visitor, part.start)}/{lists.written(visitor, part.end)}" for part in look.parts),
+            look.number,
+            look.purpose,
+            look.address or "",
+            ", ".join(look.present),
+            look.outsiders,
+        )
+        for look in looks
+    ]
 
 
 def _moment(text: str, zone: str, field: str) -> datetime:

@@ -10,7 +10,7 @@ from behalf_case import DRAFTER
 from lent_case import attached, lend
 from loan_matter import REASON
 from prepared_desk import prepared_desk
-from provided_case import DECIDERS, ProvidingDesk, lent_to_security
+from provided_case import DECIDERS, ProvidingDesk, lent_to_security, with_medium
 from review_desk import ReviewDesk
 
 from services.database.tables.applications import Application
@@ -114,6 +114,7 @@ def test_only_the_people_whom_the_application_names_are_asked_for(loan: Providin
         {"outsiderIds": [*loan.officers, stranger]},
         {"outsiderIds": loan.officers[:1]},  # one officer of an authority
         {"opensWith": "medium"},  # in clear, and on no numbered medium
+        {"opensWith": "medium", "seal": "0033"},
     ):
         assert code_of(lambda wrong=wrong: loan.asked(**wrong)) == "not-now"  # type: ignore[misc]
     for wrong in ({"outsiderIds": []}, {"notOriginalBecause": ""}, {"opensWith": "usb"}):
@@ -294,7 +295,8 @@ def test_a_loan_ends_as_provided_by_the_receipt_alone(loan: ProvidingDesk) -> No
 
 @pytest.mark.requirement("R47", "R58")
 def test_where_copies_are_kept_the_people_outside_are_co_holders(loan: ProvidingDesk) -> None:
-    matter_id = loan.allowed(endsLoan=False, opensWith="medium", medium="U盘 7 号，封条 0033")
+    with_medium(loan.desk, "JZ-007")
+    matter_id = loan.allowed(endsLoan=False, opensWith="medium", medium="JZ-007", seal="0033")
     fetched(loan, matter_id)
     receive(loan, matter_id)
     assert not loan.messages(LOAN_CLOSED)

@@ -10,7 +10,7 @@ from behalf_case import DRAFTER, drafted
 from lent_case import Away
 from portal_client import Portal
 from prepared_desk import prepared_desk
-from provided_case import ProvidingDesk, lent_to_security
+from provided_case import ProvidingDesk, lent_to_security, with_medium
 
 from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
@@ -93,7 +93,9 @@ async def test_a_disclosure_is_asked_and_signed_for_on_pages(portal: Portal, loa
     why = {"notOriginalBecause": "原始介质须继续录像。"}
     refused = await send(client, new, new, **typed, **why)
     assert refused.status_code == 409
-    answer = await send(client, new, new, **typed, **why, medium="U盘 7 号，封条 0033")
+    with_medium(loan.desk, "JZ-007")
+    assert "JZ-007 · " in (await client.get(new)).text
+    answer = await send(client, new, new, **typed, **why, medium="JZ-007", seal="0033")
     assert answer.status_code == 303, answer.text[:800]
     [matter] = loan.desk.all(Matter)
     assert matter.facts["asked"]["outsiderIds"] == loan.officers

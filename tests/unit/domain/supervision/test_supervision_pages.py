@@ -11,7 +11,7 @@ from lent_case import lend
 from loan_matter import LoanDesk
 from portal_client import Portal
 from prepared_desk import prepared_desk
-from review_desk import ReviewDesk
+from review_desk import FORM, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
@@ -77,6 +77,13 @@ async def test_a_search_without_a_purpose_or_with_a_wrong_moment_says_what_to_do
     assert desk.all(AuditEvent, action="viewers-read") == []
     assert "keeper" in await _page(client, f"{LOOKS}&purpose=review")
     assert len(desk.all(AuditEvent, action="viewers-read")) == 1
+    saved = await client.get(f"{LOOKS}&purpose=review&form=csv")
+    rows = list(csv.DictReader(io.StringIO(saved.text.lstrip("\ufeff"))))
+    assert {"keeper"} <= {row["person"] for row in rows}
+    assert {(row["redacted"], row["case"][:3], row["purpose"]) for row in rows} == {("False", "SQ-", FORM.purpose)}
+    assert len(desk.all(AuditEvent, action="viewers-read")) == 2
+    refused = await client.get(f"{LOOKS}&form=csv")
+    assert refused.status_code == 422
     chosen = await _page(client, "/supervision/footage-viewers?camera_search=gate")
     assert 'name="pick"' in chosen
 
