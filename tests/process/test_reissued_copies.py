@@ -15,14 +15,16 @@ from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.returns import Return
 from services.database.tables.violations import Violation
 from services.demo.organisation import demo_id
 from services.domain.cases import inbox
 from services.domain.cases import queries as case_queries
-from services.domain.custody import grants
+from services.domain.custody import grants, returns
 from services.domain.process.messages import LOAN_CLOSED
+from services.domain.staffing import leaving
 from services.evidence import package
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
@@ -99,6 +101,44 @@ async def check_package(desk: People, case: str, folder: Path) -> None:
     made = await run_in_thread(package.make, sources_of(desk.container), number, folder / "case.zip", "hash")
     examined = examine(made.path, [made.fingerprints["root"]])
     assert (examined.failed, examined.exit_code) == ([], 0)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R35", "R38")
+async def test_the_package_of_copies_that_the_head_returned_for_who_has_left_can_be_checked(
+    desk: People, tmp_path: Path
+) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    await desk.as_person("luoxin", leaving.leave, demo_id(CUSTODIAN))
+
+    given = {"return_to": "security", "fates": [], "no_other_copies": False}
+    proof = desk.proof(case, "zhangwei")
+    await desk.as_person("zhangwei", returns.return_copies, desk.hand_over(case).id, **given, proof=proof)
+    await desk.decide(case, "return-inspection")
+    await desk.closed(case, "footage-re-archived")
+    await desk.quiet()
+
+    [returned] = desk.rows(Return)
+    assert returned.attestation["inPlaceOf"] == demo_id(CUSTODIAN)
+    await check_package(desk, case, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R35", "R42", "R46")
+async def test_a_recalled_offer_ends_the_case_and_its_package_can_be_checked(desk: People, tmp_path: Path) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.reach(case, "receipt")
+
+    matter_id = await ask(desk, case, "recall", by="wulei", ground="leak")
+    await decide(desk, matter_id, "recall")
+    await desk.closed(case, "copy-not-taken-up")
+    await desk.quiet()
+
+    assert desk.rows(Matter, id=matter_id)[0].closed_as == "applied"
+    assert (desk.rows(Grant), desk.rows(Return)) == ([], [])
+    assert desk.trace.elements["Event_CopyDeclined"] == 1
+    await check_package(desk, case, tmp_path)
 
 
 @pytest.mark.slow

@@ -18,8 +18,10 @@ class Violation(Base):
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
     again; after a cleared one at the hard maximum it is the end of the time that was left to return the copies.
     ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a later
-    report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The key of those
-    without a due date holds for open ones: a leak may come after an earlier one was decided.
+    report of the same loan may find another one. Its own matter stands there for a further violation of the same loan
+    and kind that is open at the same time, of other people or in another report. ``hand_over_id``: None where the case
+    has no loan. The key of those without a due date holds for open ones: a leak may come after an earlier one was
+    decided.
     """
 
     __tablename__ = "violations"

@@ -163,9 +163,9 @@ def give_back(
     ``until``: when that time was over, where the suspension has ended before now. ``return_until``: as for
     ``change_due_date``.
 
-    Nothing for copies that nobody holds, and of the time before they were accepted. Time that another open suspension covers is left out: it is given back with
-    that one, or not at all. The date stays where a later one would be overdue, with its grace, at once: that would be a
-    second violation for the same lateness.
+    Nothing for copies that nobody holds, and of the time before they were accepted. Time that another open suspension
+    covers is left out: it is given back with that one, or not at all. The date stays where a later one would be
+    overdue, with its grace, at once: that would be a second violation for the same lateness.
     """
     if not suspensions.is_held(hand_over):
         return

@@ -3,7 +3,7 @@
 Each has a matter, by which its process knows it: ``matters.violations`` has what is done there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +32,10 @@ from services.runtime.errors import Refused
 OVERDUE = "overdue"
 FINDING = "finding"
 CLEARED = "cleared"
+GHOST_EXPORT = "ghost-export"
 REFUSAL_PATTERN = "refusal-pattern"
 KINDS = (
-    *(OVERDUE, "loss", "leak", "discrepancy", "breach", FINDING, "ghost-export", "urgent-not-ratified"),
+    *(OVERDUE, "loss", "leak", "discrepancy", "breach", FINDING, GHOST_EXPORT, "urgent-not-ratified"),
     REFUSAL_PATTERN,
 )
 FOUND = ("leak", "breach", FINDING)  # by people: the same may be found again once it is decided
@@ -106,7 +107,8 @@ def open_once(
 ) -> Violation:
     """Open one violation for each hand-over, kind and due date; suspend access, notify all who answer for the loan.
 
-    These are the custodian, the department's head, Security with its head, and supervision; of those other than the
+    What people find (``FOUND``) is one as long as it is open and of the same accused: of others it is their own.
+    Notified are the custodian, the department's head, Security with its head, and supervision; of those other than the
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
     It takes the freeze of a problem report over, and its suspension counts from there: the copies can be returned.
@@ -114,11 +116,40 @@ def open_once(
     each once. ``accused``: people by id; unless others are named, the custodian, or the heads of the department where
     the custodian has left. Raises ValueError for an unknown kind.
     """
-    if kind not in KINDS:
-        raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
-    known = _known(uow, hand_over, kind, due_at, problem_id)
+    people = _list_accused(uow, hand_over, accused)
+    if problem_id is not None:
+        known = uow.session.scalar(select(Violation).where(Violation.problem_id == problem_id))
+    elif kind in FOUND:
+        known = _find_open(uow, hand_over, kind, people)
+    else:
+        known = _find_recorded(uow, hand_over, kind, due_at)
     if known is not None:
         return known
+    return _open(uow, hand_over, kind, facts, people, due_at=due_at, problem_id=problem_id)
+
+
+def open_another(
+    uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any], *, accused: Sequence[str] | None = None
+) -> Violation:
+    """Open a violation of its own, whatever else is open of the loan; the rest is as of ``open_once``.
+
+    The caller sees to it that the same is not opened twice.
+    """
+    return _open(uow, hand_over, kind, facts, _list_accused(uow, hand_over, accused))
+
+
+def _open(
+    uow: UnitOfWork,
+    hand_over: HandOver,
+    kind: str,
+    facts: dict[str, Any],
+    accused: list[str],
+    *,
+    due_at: datetime | None = None,
+    problem_id: str | None = None,
+) -> Violation:
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
     violation = Violation(
         id=new_id(),
         application_id=hand_over.application_id,
@@ -128,8 +159,10 @@ def open_once(
         problem_id=problem_id,
         opened_at=uow.now,
         facts=facts,
-        accused=list(accused) if accused is not None else _list_answerable(uow, hand_over),
+        accused=accused,
     )
+    if due_at is None and problem_id is None and _list_open(uow, hand_over, kind):
+        violation.problem_id = begin_handling(uow, violation).id
     uow.session.add(violation)
     uow.session.flush()
     since = min((row.since for row in suspensions.list_freezes(uow, hand_over)), default=None)
@@ -202,8 +235,8 @@ def open_of_case(
     return violation
 
 
-def find_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Violation | None:
-    """Return the violation of this kind that a case has without a loan and nobody has decided; the case is locked."""
+def list_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Sequence[Violation]:
+    """List the violations of this kind that a case has without a loan and nobody has decided; the case is locked."""
     uow.session.get_one(Application, application_id, with_for_update=True)
     query = (
         select(Violation)
@@ -215,14 +248,18 @@ def find_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Violat
             ~select(Decision.id).where(Decision.matter_id == Violation.matter_id).exists(),
         )
         .order_by(Violation.opened_at, Violation.id)
-        .limit(1)
     )
-    return uow.session.scalar(query)
+    return uow.session.scalars(query).all()
 
 
-def find(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
-    """Return the violation of this kind that has no due date, if it is recorded; of ``FOUND`` an open one alone."""
-    return _known(uow, hand_over, kind, None)
+def find(uow: UnitOfWork, hand_over: HandOver, kind: str, accused: Sequence[str] | None = None) -> Violation | None:
+    """Return the violation of this kind that has no due date, if it is recorded; ``accused`` as of ``open_once``.
+
+    Of ``FOUND`` an open one of these people alone.
+    """
+    if kind in FOUND:
+        return _find_open(uow, hand_over, kind, _list_accused(uow, hand_over, accused))
+    return _find_recorded(uow, hand_over, kind, None)
 
 
 def begin_handling(uow: UnitOfWork, violation: Violation) -> Matter:
@@ -423,6 +460,10 @@ def _is_overdue_again(uow: UnitOfWork, known: Violation, late_from: datetime) ->
     return late_from > known.closed_at and permissions.is_over(uow, late_from)
 
 
+def _list_accused(uow: UnitOfWork, hand_over: HandOver, accused: Sequence[str] | None) -> list[str]:
+    return list(accused) if accused is not None else _list_answerable(uow, hand_over)
+
+
 def _list_answerable(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
     if not suspensions.has_left(uow, hand_over.custodian_id):
         return [hand_over.custodian_id]
@@ -439,17 +480,28 @@ def _list_notified(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
     return sorted({hand_over.custodian_id} | others.difference(subjects))
 
 
-def _known(
-    uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None, problem_id: str | None = None
-) -> Violation | None:
-    if problem_id is not None:
-        return uow.session.scalar(select(Violation).where(Violation.problem_id == problem_id))
+def _find_open(uow: UnitOfWork, hand_over: HandOver, kind: str, accused: Collection[str]) -> Violation | None:
+    of_them = (row for row in _list_open(uow, hand_over, kind) if set(accused) <= set(row.accused))
+    return next(of_them, None)
+
+
+def _find_recorded(uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None) -> Violation | None:
     query = select(Violation).where(
         Violation.hand_over_id == hand_over.id,
         Violation.kind == kind,
         Violation.problem_id.is_(None),
         Violation.due_at.is_(None) if due_at is None else Violation.due_at == due_at,
     )
-    if kind in FOUND:
-        query = query.where(Violation.closed_at.is_(None))
     return uow.session.scalar(query)
+
+
+def _list_open(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Sequence[Violation]:
+    """List what is open of this kind, oldest first; what a problem report has found, and a due date, stand apart."""
+    query = select(Violation).where(
+        Violation.hand_over_id == hand_over.id,
+        Violation.kind == kind,
+        Violation.due_at.is_(None),
+        Violation.closed_at.is_(None),
+        Violation.problem_id.is_(None) | (Violation.problem_id == Violation.matter_id),
+    )
+    return uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)).all()

@@ -23,7 +23,6 @@ from services.domain.working_calendar import deadlines
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
-
 RECEIPT, NOT_ACCEPTED = "receipt", "declined"  # the stage, and its answer for copies that nobody takes
 RECALLED = "offer-recalled"  # why a receipt was closed
 

@@ -19,7 +19,7 @@ from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
-GHOST_EXPORT = "ghost-export"
+DIFFERENCE = "difference"  # of the facts of a violation: the kind of finding that it is about
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,16 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
 
 
 def _violation_of(uow: UnitOfWork, row: ReconciliationFinding, application_id: str) -> Violation:
-    """Return the violation that a finding is handled with: one of a case at a time.
+    """Return the violation that a finding is handled with: one of a case and kind of finding at a time.
 
-    One act of somebody leaves many traces, such as a line of the store's log for each range that was read.
+    One act of somebody leaves many traces, such as a line of the store's log for each range that was read; the
+    violation lists them. One that an earlier release has opened does not say of which kind it is.
     """
-    found = violations.find_open_of_case(uow, application_id, GHOST_EXPORT)
-    if found is not None:
-        return found
-    facts = {"found": row.subject, "place": row.place, **row.detail}
-    return violations.open_of_case(uow, application_id, GHOST_EXPORT, facts)
+    for known in violations.list_open_of_case(uow, application_id, violations.GHOST_EXPORT):
+        if known.facts.get(DIFFERENCE) in (None, row.kind):
+            return known
+    facts = {**row.detail, "found": row.subject, "place": row.place, DIFFERENCE: row.kind}
+    return violations.open_of_case(uow, application_id, violations.GHOST_EXPORT, facts)
 
 
 def _known(uow: UnitOfWork, marks: Collection[str]) -> dict[str, ReconciliationFinding]:

@@ -3,6 +3,9 @@
 Done once, when the report is signed, or one of the group has refused to: what was found is put right all the same.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
@@ -23,7 +26,6 @@ from services.domain.work_orders.service import Cause, Subject
 from services.runtime.translations import Bilingual
 
 CORRECTIVE, WITHOUT_GROUP = "corrective-action", "group-term"  # kinds of work orders
-FINDING = "finding"  # the kind of a violation that an inspection has found
 # Who puts right what was found, by stage of the checklists; the others fall to the applicant's department.
 OFFICES = {"approval": "security", "retrieval": "storage"}
 
@@ -39,6 +41,7 @@ def open_corrections(uow: UnitOfWork, inspection_id: str) -> int:
     if inspection.signed_as is None:
         raise service.not_permitted(inspection, act, "its group has not answered the report")
     rows = reports.list_findings(uow, inspection)
+    _accuse(uow, inspection, [row for row in rows if row.violation_id is None])  # first: no accused puts it right
     for finding in rows:
         if finding.work_order_id is None:
             _correct(uow, inspection, finding)
@@ -50,6 +53,7 @@ def open_corrections(uow: UnitOfWork, inspection_id: str) -> int:
         .order_by(GroupInspection.opened_at, InspectionFinding.position)
     )
     for finding, of in uow.session.execute(cancelled).all():
+        _accuse(uow, of, [finding] if finding.violation_id is None else [])
         _correct(uow, of, finding)
     return len(rows)
 
@@ -89,9 +93,6 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
     asked = (
         Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
     )
-    if finding.severity == checklists.SEVERE and finding.violation_id is None:
-        _accuse(uow, inspection, finding, application)  # first: nobody accused in the case puts it right
-        uow.session.flush()
     order = work_orders.open_work_order(
         uow,
         CORRECTIVE,
@@ -121,22 +122,47 @@ def _who_corrects(finding: InspectionFinding, application: Application) -> Role:
     return Role(post="head", department_id=application.department_id)
 
 
-def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding, application: Application) -> None:
-    """Record the violation; of a case without a loan it suspends nothing. Several of one loan are one violation."""
-    facts = {"found": finding.text, "report": inspection.number, "finding": finding.position, "stage": finding.stage}
-    loan = uow.session.scalar(
-        select(HandOver)
-        .where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
-        .order_by(HandOver.issue.desc())
-        .limit(1)
-    )
-    accused = _list_accused(uow, finding, application, loan)
-    if loan is not None:
-        violation = violations.open_once(uow, loan, FINDING, facts, accused=accused)
-    else:
-        violation = violations.open_of_case(uow, application.id, FINDING, facts, accused=accused or [])
-    finding.violation_id = violation.id
-    _record(uow, "finding-severe", finding, violation=violation.id)
+def _accuse(uow: UnitOfWork, inspection: GroupInspection, findings: Sequence[InspectionFinding]) -> None:
+    """Record a violation of the severe ones: one of each case and accused, which names every finding about them.
+
+    Other people answer for themselves, and what another report has found is a violation of its own, so that nothing is
+    lost in one that is open. Of a case without a loan it suspends nothing.
+    """
+    by_accused: dict[tuple[str, tuple[str, ...] | None], list[InspectionFinding]] = {}
+    for finding in findings:
+        if finding.severity == checklists.SEVERE:
+            application = uow.session.get_one(Application, finding.application_id)
+            accused = _list_accused(uow, finding, application, _find_loan(uow, application.id))
+            about = (application.id, None if accused is None else tuple(sorted(accused)))
+            by_accused.setdefault(about, []).append(finding)
+    for (application_id, people), found in by_accused.items():
+        facts = {"found": _in_words(found), "report": inspection.number, "findings": [_as_fact(one) for one in found]}
+        loan = _find_loan(uow, application_id)
+        if loan is not None:
+            violation = violations.open_another(uow, loan, violations.FINDING, facts, accused=people)
+        else:
+            violation = violations.open_of_case(uow, application_id, violations.FINDING, facts, accused=people or ())
+        for finding in found:
+            finding.violation_id = violation.id
+            _record(uow, "finding-severe", finding, violation=violation.id)
+    uow.session.flush()
+
+
+def _in_words(findings: Sequence[InspectionFinding]) -> str:
+    """Return what was found as the accused read it; several are numbered."""
+    if len(findings) == 1:
+        return findings[0].text
+    return "\n".join(f"{number}. {finding.text}" for number, finding in enumerate(findings, start=1))
+
+
+def _as_fact(finding: InspectionFinding) -> dict[str, Any]:
+    return {"finding": finding.position, "stage": finding.stage, "text": finding.text}
+
+
+def _find_loan(uow: UnitOfWork, application_id: str) -> HandOver | None:
+    """Return the newest loan of a case that began."""
+    query = select(HandOver).where(HandOver.application_id == application_id, HandOver.accepted_at.is_not(None))
+    return uow.session.scalar(query.order_by(HandOver.issue.desc()).limit(1))
 
 
 def _list_accused(

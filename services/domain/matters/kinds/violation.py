@@ -65,7 +65,7 @@ class ViolationKind(Kind):
         return base.NOT_LENT if hand_over is None else None
 
     def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
-        """Return the newest loan that began, that of replaced copies while nobody has the new ones (R44), or the offer."""
+        """Return the newest loan that began, of replaced copies while nobody has the new ones (R44); else the offer."""
         if hand_over is not None and hand_over.accepted_at is not None:
             return hand_over
         begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
@@ -97,7 +97,7 @@ class ViolationKind(Kind):
             raise Refused(
                 "accused-self", "You cannot record a violation of your own: another person has to.", status=403
             )
-        if violations.find(uow, hand_over, kind) is not None:
+        if violations.find(uow, hand_over, kind, accused) is not None:
             raise Refused(
                 "asked-already", "This violation of the loan is recorded already and not yet decided: open it instead."
             )

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
+from services.database.tables.maintenance import ReconciliationFinding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Line
 from services.runtime.labels import Label
-from services.runtime.translations import Counted, Message
+from services.runtime.translations import Bilingual, Counted, Message
+
+MOST_TRACES = 20  # that a violation lists
 
 
 def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
@@ -34,6 +39,8 @@ def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
         if found.get("approvedLate"):
             lines.append(base.text_line(Message("Approved after the time by"), found["approvedLate"]))
+    if violation["kind"] == violations.GHOST_EXPORT:
+        lines += _list_traces(uow, violation["id"])
     assessment = facts["assessment"]
     if assessment:
         days, repeats = assessment["daysLate"], assessment["repeats"]
@@ -57,3 +64,20 @@ def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         for file in reply.get("attachments", ()):
             lines.append(base.text_line(Message("Attached to the reply"), f"{file['name']} · {file['sha256']}"))
     return lines
+
+
+def _list_traces(uow: UnitOfWork, violation_id: str) -> list[Line]:
+    """List what the reconciliation has found and handles with the violation, where that is more than its facts say."""
+    query = select(ReconciliationFinding).where(ReconciliationFinding.violation_id == violation_id)
+    rows = uow.session.scalars(query.order_by(ReconciliationFinding.found_at, ReconciliationFinding.id)).all()
+    if len(rows) < 2:
+        return []
+    traces = []
+    for row in rows[:MOST_TRACES]:
+        place = Label(f"place-{row.place}")
+        text = Bilingual(f"{place.zh} · {row.subject}", f"{place.en} · {row.subject}")
+        traces.append(Line(Label(f"difference-{row.kind}"), text))
+    more = len(rows) - len(traces)
+    if more:
+        traces.append(Line(Message("Found besides"), Counted("{count} more", "{count} more", more)))
+    return traces

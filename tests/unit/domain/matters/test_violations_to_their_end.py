@@ -562,3 +562,27 @@ def test_security_starts_what_an_older_release_has_recorded(case: Handled) -> No
     started = case.desk.run(acts.start, case.ids["violation_id"], by="reviewer2")
     assert case.desk.the(Violation, id=case.ids["violation_id"]).matter_id == started.id
     assert case.desk.run(acts.start, case.ids["violation_id"], by="reviewer2").id == started.id
+
+
+@pytest.mark.requirement("R65")
+def test_what_is_found_of_another_person_is_a_violation_of_its_own(any_database_url: str) -> None:
+    desk, ids = prepared_desk(any_database_url, leaked)
+    loan = Handled(desk, ids)
+
+    with pytest.raises(Refused) as caught:  # of the same person: it is there to be opened
+        loan.ask("violation", "security-head", violationKind="leak")
+    assert caught.value.code == "asked-already"
+    other = loan.ask("violation", "security-head", violationKind="leak", accusedId="operator2")
+    with pytest.raises(Refused) as caught:
+        loan.ask("violation", "supervisor", violationKind="leak", accusedId="operator2")
+    assert caught.value.code == "asked-already"
+
+    rows = {row.matter_id: row for row in desk.all(Violation, kind="leak")}
+    assert [rows[one].accused for one in (loan.id, other)] == [["keeper"], ["operator2"]]
+    assert {row.violation_id for row in desk.all(Suspension, lifted_at=None)} == {row.id for row in rows.values()}
+
+    for one in rows.values():  # each ends for itself, and the same can be found again
+        desk.run(lambda uow, one=one.id: violations.close(uow, uow.session.get_one(Violation, one), "cleared"))
+    assert not desk.all(Suspension, lifted_at=None)
+    assert loan.ask("violation", "security-head", violationKind="leak", accusedId="operator2") not in rows
+    desk.close()

@@ -16,6 +16,7 @@ from services.database.tables.disposals import DisposalItem
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import ReconciliationFinding
 from services.database.tables.masters import Master
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.documents import service as document_service
 from services.domain.matters import queries as matter_queries
@@ -123,6 +124,30 @@ def test_an_explanation_explains_one_happening_and_is_not_given_by_whose_footage
     assert run(findings.record, "2031-03-08", [missing]) == 1
     again = desk.desk.the(ReconciliationFinding, id=of_missing.id)
     assert (again.state, again.explanation, again.explained_by) == ("open", None, None)
+
+
+@pytest.mark.requirement("R52", "R65")
+def test_no_trace_of_a_read_or_an_export_is_lost_in_the_violation_of_another_kind(desk: DisposalDesk) -> None:
+    """The traces of one kind are one violation, which lists them; another kind is a violation of its own."""
+    run, case = desk.desk.run, desk.application_id
+    exports = [
+        Found("ghost-export", "recorder", recorder, f"r:{number}", case, {"export": str(number)})
+        for number, recorder in enumerate(("一号录像机", "二号录像机"))
+    ]
+    read = Found("foreign-read", "primary", "masters/one", "l:1", case, {"requester": "stranger"})
+
+    run(findings.record, "2031-03-04", [exports[0], read])
+    run(findings.record, "2031-03-05", [*exports, read])
+
+    recorded = {row.facts["difference"]: row for row in desk.desk.all(Violation, kind="ghost-export")}
+    assert sorted(recorded) == ["foreign-read", "ghost-export"]
+    shown = {
+        kind: [line.zh for line in run(matter_queries.get, str(row.matter_id), by="security-head").lines]
+        for kind, row in recorded.items()
+    }
+    assert any("二号录像机" in line for line in shown["ghost-export"])
+    assert not any("masters/one" in line for line in shown["ghost-export"])
+    assert "masters/one" in shown["foreign-read"]
 
 
 def _be_custodian(desk: DisposalDesk, person_id: str) -> None:

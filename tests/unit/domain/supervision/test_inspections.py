@@ -34,7 +34,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person, Post
 from services.database.tables.reviews import Decision, Review
-from services.database.tables.violations import Violation
+from services.database.tables.violations import Hearing, Violation
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -42,7 +42,9 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
 from services.domain.custody import log as custody_log
+from services.domain.custody import suspensions, violations
 from services.domain.holds import queries as holds
+from services.domain.matters import queries as matter_queries
 from services.domain.supervision import (
     breaches,
     case_reviews,
@@ -717,6 +719,61 @@ def test_a_severe_finding_accuses_who_held_the_copies_and_who_decided(supervised
 
     accused = {row.application_id: set(row.accused) for row in desk.all(Violation, kind="finding")}
     assert accused == {used: {"keeper", "deputy"}, decided: {"reviewer", "security-deputy"}}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R64", "R65")
+def test_no_severe_finding_of_a_loan_is_lost_in_another_one(supervised: Supervised) -> None:
+    """Those about the same people are named in one violation, those about others are answered for by themselves."""
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+    case_id = supervised.cases(inspection_id)[0].application_id
+    spans = {"offered_at": FEBRUARY, "take_up_until": FEBRUARY, "accepted_at": FEBRUARY, "returned_at": FEBRUARY}
+
+    def lay_out(uow: UnitOfWork) -> str:
+        loan = HandOver(application_id=case_id, custodian_id="keeper", use_days=5, **spans)
+        uow.session.add(loan)
+        uow.session.flush()
+        custody_log.append(uow, loan, "received", person_id="keeper")
+        _decided(uow, case_id, "reviewer", "security", 700)
+        facts = {"custodian": "keeper", "found": "已由安全保卫部门登记"}
+        return violations.open_once(uow, loan, "finding", facts).id
+
+    earlier = desk.run(lay_out)
+    in_order = {code.replace("-", "_"): Given("yes", "核对无误") for code in checklists.load().questions()}
+    wrong = {
+        "use_6": Given("no", "副本在会议室播放。"),
+        "use_3": Given("no", "未按用途使用。"),
+        "approval_2": Given("no", "两个环节由同一人审批。"),
+    }
+    for row in supervised.asked(inspection_id):
+        supervised.inspect(row, **(in_order | (wrong if row.application_id == case_id else {})))
+    desk.run(reports.write, inspection_id)
+    desk.run(signing.open_review, inspection_id, job_key=900)
+    supervised.signed(inspection_id)
+    for _ in range(2):
+        desk.run(findings.open_corrections, inspection_id)
+
+    recorded = {row.id: row for row in desk.all(Violation, kind="finding")}
+    of_findings = {row.question: recorded[str(row.violation_id)] for row in desk.all(InspectionFinding)}
+    use, approval = of_findings["use-6"], of_findings["approval-2"]
+    assert (len(recorded), of_findings["use-3"].id, use.accused) == (3, use.id, ["keeper"])
+    assert len({earlier, use.id, approval.id}) == 3, "what was recorded before is other facts"
+    assert approval.accused == ["reviewer"]
+    assert {row.person_id for row in desk.all(Hearing, matter_id=approval.matter_id)} == {"reviewer"}
+
+    page = desk.run(matter_queries.get, str(use.matter_id), by="security-head")
+    [shown] = [line.zh for line in page.lines if line.name_zh == "事实"]
+    assert shown == "1. 未按用途使用。\n2. 副本在会议室播放。"
+    assert [one["text"] for one in use.facts["findings"]] == ["未按用途使用。", "副本在会议室播放。"]
+
+    # each ends for itself: the loan opens again when none is open
+    loan = desk.the(HandOver, application_id=case_id)
+    for row in (recorded[earlier], use, approval):
+        assert desk.run(lambda uow: len(suspensions.list_open(uow, uow.session.get_one(HandOver, loan.id))))
+        desk.run(lambda uow, one=row.id: violations.close(uow, uow.session.get_one(Violation, one), "cleared"))
+    assert not desk.run(lambda uow: suspensions.list_open(uow, uow.session.get_one(HandOver, loan.id)))
 
 
 @pytest.mark.requirement("R64")
