@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.designers.lint import routes
-from services.designers.lint.concurrency import Concurrency, TooManyStates
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION, Call, calls
 from services.designers.own_workers import Value
+from services.designers.side_by_side import SideBySide
 from services.domain.stages.schema import Stage
 from services.engine.feel import Expression, FeelEvaluationError, to_json
 from services.engine.feel.names import free_names
@@ -29,11 +29,7 @@ def find(folder: Folder) -> Iterator[Finding]:
         found = {call.id: call for call in calls(diagram, stages)}
         for process in diagram.processes:
             ours = {name: found[name] for name in process.elements if name in found}
-            try:
-                yield from _lost(diagram, process, ours)
-            except TooManyStates as error:
-                text = Message("Whether two reviews can be open here at once was not decided: too many branches.")
-                yield diagram.finding(Level.ADVICE, "reviews-at-once", str(error), text)
+            yield from _lost(diagram, process, ours)
             by_route: dict[str, list[Stage]] = {}
             for route in routes.find_routes(folder, diagram, process):
                 by_route.setdefault(route.call.id, []).extend(route.stages(stages))
@@ -42,14 +38,14 @@ def find(folder: Folder) -> Iterator[Finding]:
 
 def _lost(diagram: Diagram, process: Process, found: Mapping[str, Call]) -> Iterator[Finding]:
     """Yield reviews that can be open at once and write one variable: the answer that comes last counts."""
-    concurrency = Concurrency(process)
+    beside = SideBySide(process)
     for one, other in itertools.combinations(found.values(), 2):
         shared = sorted(
             name
             for name in one.written().keys() & other.written().keys()
             if _owner(process, one.id, name) == _owner(process, other.id, name)
         )
-        if shared and concurrency.can_be_at_once(one.id, other.id):
+        if shared and beside.can_be_at_once(one.id, other.id):
             text = Message(
                 "“{one}” and “{other}” can be open at once, and both write {variables}: the answer that comes last "
                 "counts, whatever the other one was. Draw this instead: an output of its own for each, such as "
@@ -62,7 +58,7 @@ def _lost(diagram: Diagram, process: Process, found: Mapping[str, Call]) -> Iter
             )
             yield diagram.finding(Level.ERROR, "reviews-at-once", other.id, text)
     for call in found.values():
-        shared = sorted(name for name in call.written() if _repeats(process, concurrency, call.id, name))
+        shared = sorted(name for name in call.written() if _repeats(process, beside, call.id, name))
         if shared:
             text = Message(
                 "“{one}” can be open several times at once, and all of them write {variables}: the answer that comes "
@@ -100,18 +96,18 @@ def _owner(process: Process, element: str, name: str) -> str:
     return current.id
 
 
-def _repeats(process: Process, concurrency: Concurrency, element: str, name: str) -> bool:
+def _repeats(process: Process, beside: SideBySide, element: str, name: str) -> bool:
     """Return whether the variable is written by two runs of one element at once."""
     loop = process.elements[element].loop
     if loop is not None and not loop.sequential:
         return loop.output_collection is None
-    if concurrency.repeats(element):
+    if beside.repeats(element):
         return True
-    for scope in concurrency.scopes(element):
+    for scope in beside.scopes(element):
         around = process.elements[scope]
         if around.element_type == ElementType.PROCESS or _local(around, name):
             return False
-        if concurrency.repeats(scope) or (around.loop is not None and not around.loop.sequential):
+        if beside.repeats(scope) or (around.loop is not None and not around.loop.sequential):
             return True
     return False
 

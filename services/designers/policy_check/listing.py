@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,17 @@ def write_facts(found: Report, models: Path) -> None:
 
 
 def write_paths(found: Report, models: Path, to: Path, language: str) -> None:
-    """Write a folder for each broken rule: the scenario, the models that it deploys, and the path as pictures."""
+    """Write a folder for each path that breaks a rule: the scenario, the models that it deploys, and its pictures.
+
+    It is named after the rule; a further path of the same rule gets a number: ``missing``, ``missing-2``.
+    """
+    names: set[str] = set()
     diagrams = read_models(sorted(models.glob("*.bpmn")))
     for verdict in found.broken:
         shown = verdict.counterexample
         if shown is None:
             continue
-        folder = to / verdict.rule
+        folder = to / _name_beside(names, verdict.rule)
         folder.mkdir(parents=True, exist_ok=True)
         content = json.dumps(shown.scenario, ensure_ascii=False, indent=2)
         (folder / "scenario.json").write_text(content + "\n", encoding="utf-8")
@@ -71,3 +76,14 @@ def write_paths(found: Report, models: Path, to: Path, language: str) -> None:
                         numbers.setdefault(element, []).append(step.number)
             for plane, svg in draw(model, language, numbers, shown.steps[-1].number):
                 (folder / f"{plane}.svg").write_text(svg, encoding="utf-8")
+
+
+def _name_beside(names: set[str], rule: str) -> str:
+    """Add to the names one of this rule that is not among them, and return it."""
+    found = rule
+    for number in count(2):
+        if found not in names:
+            break
+        found = f"{rule}-{number}"
+    names.add(found)
+    return found

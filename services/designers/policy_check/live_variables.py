@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from services.designers.policy_check.side_by_side import side_by_side
+from services.designers.side_by_side import SideBySide
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode
 from services.engine.model.bpmn import SCOPES, CallTarget, Element, ElementType, Process
@@ -191,7 +191,7 @@ class LiveVariables:
     def _read_beside(self) -> dict[str, Names]:
         """Return of each element the names that are read by what can be active beside it."""
         read = {element.id: self._reads(element) for element in self._process.elements.values()}
-        beside = side_by_side(self._process)
+        beside = SideBySide(self._process).of_each()
         return {identity: NONE.union(*(read[other] for other in others)) for identity, others in beside.items()}
 
     def _reads(self, element: Element) -> Names:

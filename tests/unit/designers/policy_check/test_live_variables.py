@@ -10,7 +10,7 @@ from services.designers.policy_check.live_variables import (
     called_from,
     reads_of_caller,
 )
-from services.designers.policy_check.side_by_side import side_by_side
+from services.designers.side_by_side import SideBySide
 from services.engine.model.bpmn import Process
 from services.engine.model.parse import parse_bpmn
 
@@ -206,12 +206,12 @@ def test_what_one_branch_gives_matters_where_the_other_one_reads_it() -> None:
 
 
 def test_branches_are_beside_each_other_up_to_the_gateway_that_waits_for_both() -> None:
-    beside = side_by_side(_forked("join"))
+    beside = SideBySide(_forked("join")).of_each()
 
     assert beside["gives"] == {"waits", "asks", "other"}
     assert beside["asks"] == {"gives", "maps"}
     assert beside["join"] == beside["last"] == frozenset()
-    assert "last" in side_by_side(_forked("end"))["maps"]  # nothing waits for both
+    assert "last" in SideBySide(_forked("end")).of_each()["maps"]  # nothing waits for both
 
 
 def test_what_a_reminder_begins_is_beside_what_it_stands_at_and_what_follows() -> None:
@@ -223,11 +223,11 @@ def test_what_a_reminder_begins_is_beside_what_it_stands_at_and_what_follows() -
     flows = _flow("inner", "works") + _flow("due", "reminds") + _flow("reminds", "reminded") + _flow("works", "next")
     inside = _task("works") + _task("reminds") + _task("next") + flows
 
-    beside = side_by_side(_asking_for_x(inside + reminder.format(cancels="false")))
+    beside = SideBySide(_asking_for_x(inside + reminder.format(cancels="false"))).of_each()
 
     assert beside["reminds"] == {"works", "due", "reminds", "reminded", "next"}
     assert beside["works"] == {"due", "reminds", "reminded"}
-    cancelled = side_by_side(
+    cancelled = SideBySide(
         _asking_for_x(inside + reminder.format(cancels="true").replace("timeCycle", "timeDuration").replace("R/", ""))
-    )
+    ).of_each()
     assert cancelled["reminds"] == frozenset()

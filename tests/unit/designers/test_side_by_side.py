@@ -3,8 +3,7 @@
 import pytest
 from bpmn_makers import diagram, end, job, start
 
-from services.designers.lint import concurrency
-from services.designers.lint.concurrency import Concurrency, TooManyStates
+from services.designers.side_by_side import SideBySide
 from services.engine.model.parse import parse_bpmn
 
 TERMINATE = '<bpmn:endEvent id="t"><bpmn:terminateEventDefinition /></bpmn:endEvent>'
@@ -31,16 +30,17 @@ def sub(name: str, inside: str, flows: str) -> str:
     return f'<bpmn:subProcess id="{name}">{inside}{drawn}</bpmn:subProcess>'
 
 
-def read(inside: str, flows: str) -> Concurrency:
+def read(inside: str, flows: str) -> SideBySide:
     [process] = parse_bpmn(diagram(start() + inside + end(), flows), deployed=True)
-    return Concurrency(process)
+    return SideBySide(process)
 
 
 PARALLEL = gateway("f", "parallel") + gateway("j", "parallel")
 INCLUSIVE = gateway("f", "inclusive") + gateway("j", "inclusive")
 CHOICE = gateway("f", "exclusive") + gateway("j", "exclusive")
 SPLIT = "s>f f>a f>b a>j b>j j>c c>e"
-WAIT = gateway("f", "eventBased")
+NESTED = PARALLEL + gateway("g", "parallel") + gateway("k", "parallel")
+THREE = PARALLEL + gateway("k", "parallel")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,16 @@ WAIT = gateway("f", "eventBased")
         (JOBS + gateway("x", "exclusive"), "s>x x>a a>b b>x x>e", set()),
         (JOBS + INCLUSIVE, "s>f f>a f>b a>c c>j b>j j>d d>e", {"ab", "bc"}),
         (JOBS + PARALLEL + gateway("k", "exclusive"), "s>f f>a f>b a>k k>j k>c c>e b>j j>d d>e", {"ab", "bc"}),
+        # an inclusive join does not wait for what passes it by, and a parallel one never goes on without it
+        (JOBS + INCLUSIVE + gateway("k", "exclusive"), "s>f f>a f>b a>k k>j k>c c>e b>j j>d d>e", {"ab", "bc", "cd"}),
+        (JOBS + NESTED, "s>f f>a f>b b>g g>c g>d a>j c>k d>k k>j j>e", {"ab", "ac", "ad", "cd"}),
+        (JOBS + THREE, "s>f f>a f>b f>c a>k b>k k>j c>j j>d d>e", {"ab", "ac", "bc"}),
+        (JOBS + PARALLEL, "s>f f>a f>j a>b b>j j>c c>e", set()),
+        (
+            JOBS + PARALLEL + timer("l", "a", "false"),
+            "s>f f>a f>b l>c c>j a>j b>j j>d d>e",
+            {"ab", "ac", "bc", "cc", "cd"},
+        ),
     ],
 )
 def test_the_pairs_that_can_be_active_at_once(inside: str, flows: str, expected: set[str]) -> None:
@@ -87,10 +97,3 @@ def test_an_event_subprocess_that_does_not_interrupt_is_beside_everything(interr
     inside = sub("S", begins + job("b") + end("e1"), "s1>b b>e1").replace('id="S"', 'id="S" triggeredByEvent="true"')
 
     assert read(job("a") + inside, "s>a a>e").can_be_at_once("a", "b") is at_once
-
-
-def test_what_is_too_much_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "MOST_STATES", 2)
-
-    with pytest.raises(TooManyStates):
-        read(JOBS + PARALLEL, SPLIT).can_be_at_once("a", "b")
