@@ -143,9 +143,8 @@ def of_person(uow: UnitOfWork, person_id: str) -> list[Suspension]:
 
 def has_left(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether a person has left; the account stays while they hold copies, which are closed meanwhile (R46)."""
-    if not uow.session.get_one(Person, person_id).active:
-        return True
-    return any(row.cause == CUSTODIAN_LEFT for row in of_person(uow, person_id))
+    leaving = exists().where(Suspension.person_id == person_id, Suspension.cause == CUSTODIAN_LEFT, is_open(uow.now))
+    return bool(uow.session.scalar(select(~Person.active | leaving).where(Person.id == person_id)))
 
 
 def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:

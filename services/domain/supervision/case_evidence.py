@@ -146,7 +146,7 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
     )
 
 
-def _items(application_id: str) -> Select[Any]:
+def _items(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the items of a case, each with its master and its copy, of which it has one at most."""
     return (
         select(Item, Master, Copy)
@@ -157,7 +157,7 @@ def _items(application_id: str) -> Select[Any]:
     )
 
 
-def _loans(application_id: str) -> Select[Any]:
+def _loans(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the hand-overs of a case, each with its return and the inspection of that."""
     return (
         select(HandOver, Return, Inspection)
@@ -168,7 +168,7 @@ def _loans(application_id: str) -> Select[Any]:
     )
 
 
-def _reviews(application_id: str) -> Select[Any]:
+def _reviews(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the reviews of the application itself, each with its decision."""
     return (
         select(Review, Decision)
