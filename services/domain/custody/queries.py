@@ -172,7 +172,7 @@ def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
     hand_over = uow.session.scalar(select(HandOver).join(HandOver.copies).where(Copy.id == copy_id))
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
         raise NotFound(Message("copy"), copy_id)
-    view = get_mine(uow, hand_over.id)
+    view = _read(uow, hand_over)
     return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 

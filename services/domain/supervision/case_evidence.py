@@ -95,9 +95,8 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
     copies = sorted((row[2] for row in items if row[2] is not None), key=lambda one: (one.made_at, one.id))
     made = [one.id for one in copies]
     loans = rows.execute(_loans(application_id)).all()
-    hand_overs: list[HandOver] = [row[0] for row in loans]
-    lent = [one.id for one in hand_overs]
-    reviews = rows.execute(_reviews(application_id)).all()
+    hand_overs: list[HandOver] = list(dict.fromkeys(row[0] for row in loans))
+    reviewed = rows.execute(_reviews(application_id)).all()
     documents = list(
         rows.scalars(
             select(Document).where(Document.application_id == application_id, Document.kind.in_((RECORD, LABEL, FORM)))
@@ -108,13 +107,11 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
         return list(rows.scalars(select(table).where(table.copy_id.in_(made)).order_by(table.id)))
 
     confirmed: dict[str, set[str]] = defaultdict(set)
-    confirmations = select(Confirmation.review_id, Confirmation.person_id).join(
-        Review, Review.id == Confirmation.review_id
-    )
-    for review_id, person_id in rows.execute(confirmations.where(Review.application_id == application_id)):
-        confirmed[review_id].add(person_id)
-    of_loans = select(CustodyEntry).where(CustodyEntry.hand_over_id.in_(lent)).order_by(CustodyEntry.id)
-    custody = rows.scalars(of_loans).all()
+    for review, _, person_id in reviewed:
+        if person_id is not None:
+            confirmed[review.id].add(person_id)
+    decided = {row[1].id: row[1] for row in reviewed if row[1] is not None}
+    custody = sorted((row[3] for row in loans if row[3] is not None), key=lambda one: one.id)
     received = {one.custodian_id for one in hand_overs} | {one.person_id for one in custody if one.event == RECEIVED}
     agreements = select(Agreement).where(Agreement.person_id.in_(received)).order_by(Agreement.signed_at)
     sent = select(AuditEvent.subject_id, AuditEvent.actor_id, AuditEvent.at, AuditEvent.seq).where(
@@ -124,8 +121,8 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
         application=application,
         items=[row[0] for row in items],
         revisions=of_case(Revision, Revision.round),
-        reviews=[row[0] for row in reviews],
-        decisions=sorted((row[1] for row in reviews if row[1]), key=lambda one: (one.decided_at, one.id)),
+        reviews=list(dict.fromkeys(row[0] for row in reviewed)),
+        decisions=sorted(decided.values(), key=lambda one: (one.decided_at, one.id)),
         confirmed={review_id: frozenset(people) for review_id, people in confirmed.items()},
         forms=[one for one in documents if one.kind == FORM],
         records={str(one.item_id): json.loads(one.content) for one in documents if one.kind == RECORD},
@@ -139,8 +136,8 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
         viewings=of_copy(Viewing),
         downloads=of_copy(Download),
         sent=[Sending(*row) for row in rows.execute(sent.order_by(AuditEvent.seq))],
-        returns=[row[1] for row in loans if row[1] is not None],
-        inspections=[row[2] for row in loans if row[2] is not None],
+        returns=list(dict.fromkeys(row[1] for row in loans if row[1] is not None)),
+        inspections=list(dict.fromkeys(row[2] for row in loans if row[2] is not None)),
         archive=archive,
         violations=of_case(Violation, Violation.opened_at),
     )
@@ -158,21 +155,23 @@ def _items(application_id: str) -> Select[*tuple[Any, ...]]:
 
 
 def _loans(application_id: str) -> Select[*tuple[Any, ...]]:
-    """Select the hand-overs of a case, each with its return and the inspection of that."""
+    """Select the hand-overs of a case, each with its return and what inspected that, a row for each custody entry."""
     return (
-        select(HandOver, Return, Inspection)
+        select(HandOver, Return, Inspection, CustodyEntry)
         .outerjoin(Return, Return.hand_over_id == HandOver.id)
         .outerjoin(Inspection, Inspection.hand_over_id == HandOver.id)
+        .outerjoin(CustodyEntry, CustodyEntry.hand_over_id == HandOver.id)
         .where(HandOver.application_id == application_id)
         .order_by(HandOver.issue)
     )
 
 
 def _reviews(application_id: str) -> Select[*tuple[Any, ...]]:
-    """Select the reviews of the application itself, each with its decision."""
+    """Select the reviews of the application itself, each with its decision, a row for each who confirmed it."""
     return (
-        select(Review, Decision)
+        select(Review, Decision, Confirmation.person_id)
         .outerjoin(Decision, Decision.review_id == Review.id)
+        .outerjoin(Confirmation, Confirmation.review_id == Review.id)
         .where(Review.application_id == application_id, Review.matter_id.is_(None))
         .order_by(Review.opened_at, Review.id)
     )
