@@ -78,7 +78,12 @@ def test_the_server_knows_them(postgres_url: str) -> None:
     with engine.connect() as connection:
         shown = [
             connection.execute(text(f"SHOW {name}")).scalar_one()
-            for name in ("statement_timeout", "idle_in_transaction_session_timeout", "random_page_cost", "application_name")
+            for name in (
+                "statement_timeout",
+                "idle_in_transaction_session_timeout",
+                "random_page_cost",
+                "application_name",
+            )
         ]
     engine.dispose()
     assert shown == ["20s", "30s", "1.1", "footage-desk"]

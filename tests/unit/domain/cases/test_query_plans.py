@@ -109,6 +109,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "register by number": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(text="-000007"), limit=51)),
     "case": ((*SEES_ALL, "hutao", KEEPER), lambda uow, loan: queries.get_case(uow, loan.application_id)),
     "loan": ((KEEPER,), lambda uow, loan: custody_queries.get_mine(uow, loan.id)),
+    "own loans": ((KEEPER, "hanxue"), lambda uow, _: custody_queries.read_mine(uow, FIFTY)),
     "custody log": ((*SEES_ALL, KEEPER), lambda uow, loan: custody_queries.get_log(uow, loan.id)),
     "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
     "notices by words": (EVERYBODY, lambda uow, _: notification_service.list_own(uow, Listing(text="门", limit=20))),
