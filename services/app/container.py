@@ -320,7 +320,7 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
         container.database.run_now(START, database_schema.check)
         container.database.run_now(START, review_tasks.check_stages)
         if (unlimited := container.database.run_now(START, poolers.why_unlimited, settings.database)) is not None:
-            log.warning("no limit of the database's holds", cause=unlimited)
+            log.warning("the database does not end what hangs", cause=unlimited)
         if apart:
             _register_present_keys(container)
         else:

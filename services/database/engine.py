@@ -87,21 +87,22 @@ def connect_arguments(address: URL, settings: DatabaseSettings = UNLIMITED) -> d
     if address.query.get("sslrootcert") == SYSTEM:
         given |= {"sslrootcert": _system_authorities(address), "sslmode": "verify-full"}
     if not settings.pooler:
-        given["options"] = (
-            f"-c statement_timeout={settings.statement_seconds}s "
-            f"-c idle_in_transaction_session_timeout={settings.idle_seconds}s "
-            f"-c random_page_cost={RANDOM_PAGE_COST} {address.query.get('options', '')}"
-        ).rstrip()
+        ends = " ".join(f"-c {name}={seconds}s" for name, seconds in limits(settings).items())
+        given["options"] = f"{ends} -c random_page_cost={RANDOM_PAGE_COST} {address.query.get('options', '')}".rstrip()
     return given
+
+
+def limits(settings: DatabaseSettings) -> dict[str, int]:
+    """Return after how many seconds PostgreSQL ends what, by its own names; 0 is never."""
+    return {
+        "statement_timeout": settings.statement_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_seconds,
+    }
 
 
 def lift_limits(engine: Engine, settings: DatabaseSettings) -> None:
     """Let transactions take as long as they need, where the settings have no limit and a pooler's account has one."""
-    limits = {
-        "statement_timeout": settings.statement_seconds,
-        "idle_in_transaction_session_timeout": settings.idle_seconds,
-    }
-    lifted = "; ".join(f"SET LOCAL {name} = 0" for name, seconds in limits.items() if not seconds)
+    lifted = "; ".join(f"SET LOCAL {name} = 0" for name, seconds in limits(settings).items() if not seconds)
     if settings.pooler and lifted:
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lifted))
 

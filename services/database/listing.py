@@ -70,7 +70,8 @@ class Listing:
 def _always_has_value(column: Column, key: Column) -> bool:
     """Return whether each row has a value in this column: one of the rows' own table, and not of one joined to it."""
     sorted_by, own = (getattr(one, "expression", one) for one in (column, key))
-    return getattr(sorted_by, "nullable", True) is False and sorted_by.table is getattr(own, "table", None)
+    table = getattr(sorted_by, "table", None)
+    return table is not None and table is getattr(own, "table", None) and not getattr(sorted_by, "nullable", True)
 
 
 EVERYTHING = Listing()  # all rows, in default order

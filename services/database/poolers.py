@@ -1,16 +1,14 @@
-"""A pooler before PostgreSQL, such as PgBouncer: what it refuses, and which limits it does not pass on."""
+"""A pooler before PostgreSQL, such as PgBouncer: which limits do not hold behind it."""
 
 from sqlalchemy import text
 
+from services.database.engine import limits
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.settings import variable
 from services.runtime.settings.database import DatabaseSettings
 
 SETTING = variable("database.pooler")
-LIMITS = text(
-    "SELECT name, setting::bigint FROM pg_settings "  # milliseconds
-    "WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') ORDER BY name DESC"
-)
+MILLISECONDS = text("SELECT name, setting::bigint FROM pg_settings WHERE name = ANY (:names) ORDER BY name DESC")
 
 
 def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> str | None:
@@ -22,11 +20,8 @@ def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> str | None:
     engine = uow.session.get_bind().engine
     if engine.dialect.name != "postgresql" or "options" in engine.url.query:
         return None
-    asked = {
-        "statement_timeout": settings.statement_seconds,
-        "idle_in_transaction_session_timeout": settings.idle_seconds,
-    }
-    shown = {row.name: row.setting for row in uow.session.execute(LIMITS)}
+    asked = limits(settings)
+    shown = {row.name: row.setting for row in uow.session.execute(MILLISECONDS, {"names": list(asked)})}
     lost = [
         name
         for name, milliseconds in shown.items()

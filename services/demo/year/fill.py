@@ -77,7 +77,7 @@ OPEN = (
     *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
 )
 PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
-ATTESTED: dict[str, Any] = {"downloads": [], "noOtherCopies": True}
+ATTESTED: dict[str, Any] = {"downloads": {}, "noOtherCopies": True}
 _CLASSED: dict[str, Any] = {"importantInformation": False, "sensitiveEvent": False, "highImpact": False}
 # What a stage decides besides its outcome.
 GRANTED = {

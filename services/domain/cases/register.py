@@ -321,10 +321,11 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
         query = query.where(Application.department_id == wanted.department_id)
     if wanted.purpose_category:
         query = query.where(Application.purpose_category == wanted.purpose_category)
+    # What was submitted is listed by that moment: so the list begins there, and passes none over.
     if wanted.since is not None:
-        query = query.where(Application.submitted_at >= wanted.since)
+        query = query.where(Application.submitted_at.is_not(None), Application.listed_at >= wanted.since)
     if wanted.until is not None:
-        query = query.where(Application.submitted_at < wanted.until)
+        query = query.where(Application.submitted_at.is_not(None), Application.listed_at < wanted.until)
     if wanted.camera_id or wanted.footage_since or wanted.footage_until:
         query = query.where(Application.id.in_(_select_asking(wanted)))
     if wanted.incident.strip():

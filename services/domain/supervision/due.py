@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
@@ -101,9 +101,15 @@ def unsigned_since(uow: UnitOfWork) -> datetime | None:
     ends = [open_since] if open_since is not None else []
     if uow.session.scalar(select(GroupInspection.id).limit(1)) is not None:
         ends += [period.end for period in _list_uninspected(uow)]
-    elif (first := uow.session.scalar(select(func.min(Application.submitted_at)))) is not None:
+    elif (first := uow.session.scalar(_first_submitted())) is not None:
         ends.append(periods.containing(first, uow.rules.inspection_period, uow.rules.zone).end)
     return min((end for end in ends if end <= uow.now), default=None)
+
+
+def _first_submitted() -> Select[datetime | None]:
+    """Select when the first case was submitted, which is listed by that moment: an index begins with it."""
+    submitted = Application.submitted_at
+    return select(submitted).where(submitted.is_not(None)).order_by(Application.listed_at).limit(1)
 
 
 def inspections(database: Database) -> Periodic:

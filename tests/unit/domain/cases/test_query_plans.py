@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from filled_year import filled_year
 from sqlalchemy import event, select
 
+from services.app.container import use_models
 from services.database.base import Base
 from services.database.listing import Listing
 from services.database.tables.applications import Application
@@ -18,7 +20,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
-from services.demo.year.fill import Size
+from services.demo.year.fill import Size, fill
 from services.domain.access import visibility
 from services.domain.applications import directory, security_check
 from services.domain.cases import (
@@ -43,6 +45,9 @@ from services.domain.process import outbox
 from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import ending
 from services.domain.supervision import breaches, month_totals
+from services.domain.wiring import open_database
+from services.runtime.clock import SystemClock
+from services.runtime.rules import Rules
 
 ACTOR = Actor("system", "test")
 POSTS = frozenset({"security-reviewer"})
@@ -59,6 +64,7 @@ SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
 CAMERA = "bench-camera-1"
 ALL_WITH_LEGAL = (*EVERYBODY, "yangfan", "keeper")
 FIFTY = Listing(limit=50)
+NEWEST = Listing(sort="created", descending=True, limit=20)
 KEEPER = "keeper"  # whoever holds a copy
 
 
@@ -103,6 +109,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "register by number": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(text="-000007"), limit=51)),
     "case": ((*SEES_ALL, "hutao", KEEPER), lambda uow, loan: queries.get_case(uow, loan.application_id)),
     "loan": ((KEEPER,), lambda uow, loan: custody_queries.get_mine(uow, loan.id)),
+    "own loans": ((KEEPER, "hanxue"), lambda uow, _: custody_queries.read_mine(uow, FIFTY)),
     "custody log": ((*SEES_ALL, KEEPER), lambda uow, loan: custody_queries.get_log(uow, loan.id)),
     "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
     "notices by words": (EVERYBODY, lambda uow, _: notification_service.list_own(uow, Listing(text="门", limit=20))),
@@ -241,8 +248,93 @@ def test_no_loop_reads_all_rows_of_a_big_table(filled: Database, loop: str) -> N
     assert [scan for scan in scans if "SCAN violations" not in scan[0]] == []
 
 
-def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, list[str]]]:
-    """Each statement of the page, with SQLite's plan for it."""
+@dataclass(frozen=True)
+class Planned:
+    """A database of PostgreSQL whose planner takes the tables ``big``, which have rows, for those of a year."""
+
+    database: Database
+    big: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def planned(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planned]:
+    use_models(None)
+    database = open_database(postgres_server.make(migrated=True), SystemClock(), Rules(max_use_days=30))
+    fill(database, tmp_path_factory.mktemp("recordings"), Size(cases=60, open=28, people=45, cameras=40))
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        # each of the few pages that a table has stands for a hundred thousand rows, of which these few are a sample
+        told = connection.exec_driver_sql(
+            "UPDATE pg_class SET reltuples = 100000, relpages = 1 WHERE relname = ANY (%(big)s) AND reltuples > 0 "
+            "RETURNING relname",
+            {"big": list(BIG)},
+        )
+        big = frozenset(told.scalars())
+    yield Planned(database, big)
+    database.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_reads_all_rows_of_a_big_table_on_postgresql(planned: Planned, page: str) -> None:
+    database = planned.database
+    held = select(HandOver).where(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
+    loan = database.run_now(ACTOR, lambda uow: uow.session.scalars(held.order_by(HandOver.id).limit(1)).one())
+    for who in PAGES[page][0]:
+        actor = Actor("person", loan.custodian_id if who == KEEPER else demo_id(who))
+        for statement, plan in _plans_of(database, actor, lambda uow: PAGES[page][1](uow, loan)):
+            assert list(_read_whole(plan, planned.big)) == [], (who, statement)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("index", "page"),
+    [
+        ("ix_notices_of_person", lambda uow: notification_service.list_own(uow, NEWEST)),
+        ("ix_applications_listed", lambda uow: register.read_page(uow, Search(until=uow.now), limit=7)),
+    ],
+)
+def test_a_page_of_a_long_list_is_read_in_the_order_of_an_index_on_postgresql(
+    planned: Planned, index: str, page: Callable[[UnitOfWork], Any]
+) -> None:
+    found = _plans_of(planned.database, Actor("person", demo_id("wulei")), page)
+    [nodes] = [nodes for _, plan in found for nodes in [list(_nodes(plan))] if _uses(nodes, index)]
+    assert "Sort" not in {node["Node Type"] for node in nodes}  # an incremental one only puts equals into order
+
+
+def _uses(nodes: list[dict[str, Any]], index: str) -> bool:
+    return any(node.get("Index Name") == index and "Index Cond" in node for node in nodes)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _read_whole(node: dict[str, Any], big: frozenset[str], limited: bool = False) -> Iterator[str]:
+    """What a plan reads from one end to the other, and not until a page is full."""
+    limited = limited or node["Node Type"] == "Limit"
+    by_index = node["Node Type"] == "Bitmap Heap Scan" or "Index Cond" in node or node.get("Index Name") in PARTIAL
+    if node.get("Relation Name") in big and not by_index and not limited:
+        yield f"{node['Node Type']} of {node['Relation Name']}"
+    for child in node.get("Plans", ()):
+        yield from _read_whole(child, big, limited)
+
+
+def _plans_of(
+    database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each statement of the page, with PostgreSQL's plan for it."""
+    told = _statements(database, actor, page)
+    with database.engine.connect() as connection:
+        for statement, parameters in told:
+            explained = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
+            yield statement, explained[0]["Plan"]
+
+
+def _statements(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, Any]]:
+    """Each statement of the page that reads or searches, with its parameters."""
     told: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -254,6 +346,12 @@ def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) 
         database.run_now(actor, page)
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+    return told
+
+
+def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, list[str]]]:
+    """Each statement of the page, with SQLite's plan for it."""
+    told = _statements(database, actor, page)
     with database.engine.connect() as connection:
         return [
             (statement, [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])
