@@ -131,7 +131,10 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         way_of_use=application.granted_way_of_use or application.way_of_use,
         about=case_footage.about_of(
             application,
-            [case_footage.Asked(row.item.asked_start, row.item.asked_end, row.item.zone, row.camera) for row in rows.items],
+            [
+                case_footage.Asked(row.item.asked_start, row.item.asked_end, row.item.zone, row.camera)
+                for row in rows.items
+            ],
         ),
         round=application.round,
         form=revision.form if revision else forms.to_json(uow, application),
