@@ -255,7 +255,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     asked: dict[str, str] = {}  # to receive the copies of the present issue
     returned: dict[str, str] = {}
     matters: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for case_id, act, detail, person_id in uow.session.execute(_select_acts(), {"ids": ids}):
+    for case_id, act, detail, person_id in uow.session.execute(_select_acts(), {"ids": ids}).all():
         if act == "decided":
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:

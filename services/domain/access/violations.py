@@ -23,6 +23,7 @@ from services.domain.access.directory import LEADERS, Directory
 
 KIND, APPEAL = "violation", "appeal"  # of matters
 KINDS = (KIND, APPEAL)  # an appeal is seen as the violation that it is about
+OF_APPEAL = aliased(Matter)  # beside the matter that a condition is on
 APPEALED = ("asked", "violationId")  # where the facts of an appeal name the matter of its violation
 
 
@@ -67,14 +68,13 @@ def _with_appeals(violations: Select[str] | Select[str | None]) -> ColumnElement
 
 def select_appeals(violations: Select[str] | Select[str | None]) -> Select[str]:
     """Select the appeals of these violations; both by the ids of their matters."""
-    appeal = aliased(Matter)
     return (
-        select(appeal.id)
-        .join(Violation, Violation.application_id == appeal.application_id)
+        select(OF_APPEAL.id)
+        .join(Violation, Violation.application_id == OF_APPEAL.application_id)
         .where(
-            appeal.kind == APPEAL,
+            OF_APPEAL.kind == APPEAL,
             Violation.matter_id.in_(violations),
-            appeal.facts[APPEALED].as_string() == Violation.matter_id,
+            OF_APPEAL.facts[APPEALED].as_string() == Violation.matter_id,
         )
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import load_only
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
@@ -224,7 +225,11 @@ def _overwritten(
     """List the cases of which footage lies on a recorder alone that may overwrite it, by the first such moment."""
     moment = case_footage.overwrite_order()
     # SQLite counts these seconds with an error of a tenth of a millisecond: ``close`` asks for the very moment
-    query = select(Application).where(states.is_under_way(), whose, moment < until.timestamp() + 1)
+    query = (
+        select(Application)
+        .where(states.is_under_way(), whose, moment < until.timestamp() + 1)
+        .options(load_only(Application.number, *case_footage.OF_CASE))
+    )
     if since is not None:
         query = query.where(moment >= since.timestamp() - 1)
     rows = uow.session.scalars(query.order_by(moment, Application.id).limit(most)).all()

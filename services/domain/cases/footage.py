@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, case, func, select
@@ -34,16 +35,26 @@ OF_CASE = (Application.id, Application.title, Application.purpose_category, Appl
 
 @dataclass(frozen=True)
 class Footage:
-    """What a case asks for: how many items, and when the first that is not in the vault yet may be overwritten.
+    """What a case asks for, and when the first item that is not in the vault yet may be overwritten.
 
     The moment is None where there is no such item, and for a closed case. ``awaits_disposal``: the vault keeps a master
     of it that nobody needs.
     """
 
-    about: CaseAbout
-    items: int
+    application: Application
+    asked: Sequence[Asked]
     overwrite_at: datetime | None
     awaits_disposal: bool
+
+    @property
+    def items(self) -> int:
+        """How many items there are."""
+        return len(self.asked)
+
+    @cached_property
+    def about(self) -> CaseAbout:
+        """What the case is about; made where it is shown, since some lists want the moment alone."""
+        return about_of(self.application, self.asked)
 
 
 def read(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Footage]:
@@ -64,7 +75,7 @@ def read(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Fo
     asked: dict[str, list[Asked]] = defaultdict(list)
     moments: dict[str, list[datetime]] = defaultdict(list)
     waiting: set[str] = set()
-    for application_id, start, end, zone, camera, safe, kept in uow.session.execute(query):
+    for application_id, start, end, zone, camera, safe, kept in uow.session.execute(query).all():
         asked[application_id].append(Asked(start, end, zone, camera))
         if kept:
             waiting.add(application_id)
@@ -72,8 +83,8 @@ def read(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Fo
             moments[application_id].append(moment)
     return {
         application.id: Footage(
-            about_of(application, asked[application.id]),
-            len(asked[application.id]),
+            application,
+            asked[application.id],
             None if application.closed_at else min(moments[application.id], default=None),
             application.id in waiting,
         )

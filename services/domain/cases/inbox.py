@@ -69,7 +69,8 @@ class _Open:
 
     review: Review
     application: Application
-    department: Department
+    department_zh: str
+    department_en: str
     facts: CaseFacts
     second: bool
     first: str | None
@@ -155,7 +156,7 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
     reads_holds = holds.may_read(directory, me)
 
     def judge(facts: CaseFacts, row: Row[*tuple[Any, ...]]) -> tuple[_Open, list[str]] | None:
-        review, application, department, second, matter, visible, *_ = row
+        review, application, *department, second, matter, visible = row[:7]
         in_pool = any(me in group for group in access_policy.pools_of(directory, facts, review))
         hidden = matter is not None and matter.kind in holds.KINDS and not reads_holds
         if second or not (in_pool or (visible and not hidden)):
@@ -164,7 +165,7 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
             return None
         others = [one for one in access_policy.candidates(directory, facts, review) if one != review.claimed_by]
         refusal = access_policy.refusal_for(directory, facts, review, me)
-        entry = _Open(review, application, department, facts, second, None, refusal, matter)
+        entry = _Open(review, application, *department, facts, second, None, refusal, matter)
         return (entry, others) if others else None
 
     def choose(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[tuple[_Open, list[str]] | None]:
@@ -227,7 +228,7 @@ def _select_of_case(listing: Listing) -> Select[*tuple[Any, ...]]:
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     claimers = select(Person.id).where(listing.mentioned(Person.name))
     return (
-        select(Review, Application, Department, proposed.exists(), Matter)
+        select(Review, Application, Department.name_zh, Department.name_en, proposed.exists(), Matter)
         .join(Application, Application.id == Review.application_id)
         .join(Department, Department.id == Application.department_id)
         .outerjoin(Matter, Matter.id == Review.matter_id)
@@ -264,13 +265,13 @@ def _read(
 
 def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:
     """Return what the review is to the person; None where it does not concern them."""
-    review, application, department, second, matter, *_ = row
+    review, application, *department, second, matter = row[:6]
     groups = access_policy.pools_of(directory, facts, review)
     if not any(me in group for group in groups):
         return None
     first = None if me in groups[0] else groups[0][0]
     refusal = access_policy.refusal_for(directory, facts, review, me, second=second)
-    return _Open(review, application, department, facts, second, first, refusal, matter)
+    return _Open(review, application, *department, facts, second, first, refusal, matter)
 
 
 def _section(listing: Listing) -> Section:
@@ -313,8 +314,8 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
             claimed=review.claimed_by is not None,
             claimed_by_me=review.claimed_by == me,
             to_confirm=entry.second,
-            department_zh=entry.department.name_zh,
-            department_en=entry.department.name_en,
+            department_zh=entry.department_zh,
+            department_en=entry.department_en,
             purpose_category=application.purpose_category,
             items=footage[application.id].items,
             claimed_by=names[review.claimed_by] if review.claimed_by else None,

@@ -255,9 +255,10 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
     )
     columns: dict[str, ColumnElement[Any]] = {
         **{"overwrite": moment, "camera": listing.name(Camera).expression, "start": Item.asked_start.expression},
-        **{"number": Application.number.expression, "state": states.place(uow.now)},
+        "number": Application.number.expression,
     }
-    sections = sections_by(columns.get(listing.sort, moment), Item.id.expression)
+    order = states.place(uow.now) if listing.sort == "state" else columns.get(listing.sort, moment)
+    sections = sections_by(order, Item.id.expression)
     page = page_of(uow.session, query, sections, listing)
     return page.showing(
         [

@@ -21,7 +21,10 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/due-dates")
 AHEAD = timedelta(days=366)  # of the file
 SHOWN_OF_A_DAY = 4  # in a month
-SHOWN_OVERDUE = 6  # of what was due before, at once
+SHOWN_OVERDUE, MOST_OVERDUE = 6, 50  # of what was due before: at once, and at most
+NOT_ALL_OVERDUE = Message(
+    "Not everything is shown, only the first {number}: the lists have the others.", number=MOST_OVERDUE
+)
 
 
 class CalendarQuery(BaseModel):
@@ -91,11 +94,19 @@ async def _page(visitor: Visitor, database: Database, wanted: CalendarQuery, *, 
         calendar = due_calendar.read_calendar(
             uow, view=wanted.chosen_view, day=wanted.chosen_day, watched=wanted.whose == "seen"
         )
-        shown = [*calendar.overdue, *(one for day in calendar.days for one in day.due)]
+        of_a_day = None if calendar.view == "week" else SHOWN_OF_A_DAY
+        shown = [*calendar.overdue[:MOST_OVERDUE], *(one for day in calendar.days for one in day.due[:of_a_day])]
         abouts = due_abouts.list_abouts(uow, shown)
         return {"calendar": calendar, "abouts": abouts, "kept": calendar_addresses.get_own(uow)}
 
     view = await database.read(visitor.actor, read)
     return visitor.page(
-        "cases/due_dates.html", **view, address=address, most=SHOWN_OF_A_DAY, few=SHOWN_OVERDUE, not_all=NOT_ALL
+        "cases/due_dates.html",
+        **view,
+        address=address,
+        most=SHOWN_OF_A_DAY,
+        few=SHOWN_OVERDUE,
+        most_overdue=MOST_OVERDUE,
+        not_all=NOT_ALL,
+        not_all_overdue=NOT_ALL_OVERDUE,
     )

@@ -253,6 +253,23 @@ async def test_what_is_overdue_takes_no_room_from_the_present_month_and_the_file
     assert len(events(due_file.write(whole, language="zh", now=NOON))) == len(summaries) - 1
 
 
+async def test_the_page_shows_fifty_of_what_is_overdue_and_says_that_there_is_more(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, _ = desk
+
+    async def shown() -> tuple[int, bool]:
+        async with Portal(books) as portal:
+            page = (await (await portal.signed_in("keeper")).get("/due-dates")).text
+        overdue = page.partition('id="overdue"')[2].partition('aria-labelledby="period"')[0]
+        return overdue.count('<li class="due '), "未全部显示：仅显示最前面的 50 项" in overdue
+
+    lent_often(books, [NOON - 40 * DAY] * 50)
+    assert await shown() == (50, False)
+    books.run(lambda uow: uow.session.query(HandOver).filter_by(issue=1).update({"due_at": NOON - 41 * DAY}))
+    assert await shown() == (50, True)
+
+
 @pytest.mark.both_databases
 @pytest.mark.requirement("R2", refuses=True)
 def test_the_review_of_a_hold_is_due_for_its_owner_and_for_those_who_watch_and_read_holds(

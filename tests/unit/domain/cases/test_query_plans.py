@@ -153,6 +153,21 @@ def test_no_page_reads_all_rows_of_a_big_table(filled: Database, loan: HandOver,
     assert scans == []
 
 
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_who_is_asked_about_a_matter_is_found_without_all_reviews_of_matters(filled: Database, who: str) -> None:
+    """A year leaves tens of thousands of them, and nearly all are closed."""
+
+    def read(uow: UnitOfWork) -> None:
+        inbox.read_waiting(uow)
+        inbox.list_due(uow, None, uow.now, 300)
+
+    found = _plans(filled, Actor("person", demo_id(who)), read)
+    of_reviews = [plan for statement, plans in found if "FROM reviews" in statement for plan in plans]
+
+    assert of_reviews
+    assert [plan for plan in of_reviews if "ix_reviews_matter_id (matter_id>" in plan] == []
+
+
 @pytest.mark.parametrize("falling", [False, True])
 @pytest.mark.parametrize("sort", ["submitted", "number", "department", "due"])
 def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(
