@@ -1,4 +1,7 @@
-"""docs/security.md and docs/failures.md name tests, files and settings that exist; tests are found by their source."""
+"""docs/security.md and docs/failures.md name tests, files and settings that exist; tests are found by their source.
+
+The traps of the models (P) and the tensions of the policy (T) have tests that carry their number in their name.
+"""
 
 import ast
 import re
@@ -11,6 +14,10 @@ from services.runtime.settings import all_settings, variable
 
 NAMED = re.compile(r"`(tests/[^`\s]+)::(\w+)`")
 FAILURES = [f"F{number}" for number in range(1, 35)]
+# Traps of the models, and what the policy leaves open; T1 to T4 are shown by tests with other names.
+TRAPS = [f"p{number}" for number in range(1, 14)]
+TENSIONS = [f"t{number}" for number in range(5, 15)]
+OF_THE_ENGINE = ["p1", "p2", *(f"p{number}" for number in range(5, 12))]  # golden scenarios too, for the broker
 
 
 def page(name: str) -> str:
@@ -25,6 +32,16 @@ def list_tests(path: str) -> frozenset[str]:
     body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
     functions = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     return frozenset(name for name in functions if name.startswith("test_"))
+
+
+@cache
+def numbered_tests() -> frozenset[str]:
+    """The numbers of traps and tensions in the names of tests, such as p5."""
+    found: set[str] = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        names = list_tests(path.relative_to(ROOT).as_posix())
+        found.update(match[1] for name in names if (match := re.match(r"test_([pt]\d+)_", name)))
+    return frozenset(found)
 
 
 def missing(text: str) -> list[str]:
@@ -64,6 +81,23 @@ def test_each_failure_names_its_tests_or_says_what_is_not_there_yet() -> None:
 
     assert [cells[0] for cells in table] == FAILURES
     assert [cells[0] for cells in table if not (NAMED.search(cells[3]) or cells[3].startswith("not yet: "))] == []
+
+
+@pytest.mark.parametrize("number", [*TRAPS, *TENSIONS])
+def test_each_trap_and_each_tension_has_a_test_that_is_named_after_it(number: str) -> None:
+    assert number in numbered_tests()
+
+
+def test_only_traps_and_tensions_that_there_are_give_tests_their_names() -> None:
+    assert numbered_tests() <= {*TRAPS, *TENSIONS, *(f"t{number}" for number in range(1, 5))}
+
+
+@pytest.mark.parametrize("number", OF_THE_ENGINE)
+def test_each_trap_of_the_engine_is_a_golden_scenario(number: str) -> None:
+    scenarios = [path for path in (ROOT / "tests/process/golden").iterdir() if path.name.startswith(f"{number}_")]
+
+    assert scenarios
+    assert all((path / name).is_file() for path in scenarios for name in ("scenario.json", "golden.json"))
 
 
 def test_each_threat_names_its_answer_and_its_tests() -> None:

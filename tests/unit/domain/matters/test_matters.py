@@ -23,7 +23,9 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import attached
-from services.domain.custody import grants, hand_overs, returns
+from services.domain.custody import grants, hand_overs, returns, use_period
+from services.domain.custody.returns import AttestedFate
+from services.domain.matters import tasks
 from services.domain.matters.kinds import KINDS
 from services.domain.process import outbox, permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
@@ -396,6 +398,50 @@ def test_p11_a_loan_that_ends_ends_what_is_asked_about_it(loan: LoanDesk) -> Non
     assert not loan.apply(matter_id)
     loan.close(matter_id, "moot")
     assert [message.settled_because for message in loan.messages(MATTER_MOOT)] == ["the matter is closed"]
+
+
+@pytest.mark.requirement("R50", refuses=True)
+def test_p6_what_was_to_change_a_loan_hits_nobody_once_it_is_over(loan: LoanDesk) -> None:
+    """An extension whose message is still on its way and a recall that is being signed meet the return."""
+    extension_id = loan.ask("extension", dueAt=loan.later(2))
+    loan.agreed(extension_id, ("extension", "reviewer"))
+    assert loan.apply(extension_id)
+    recall_id = loan.ask("recall", "reviewer", ground="other")
+    loan.check(recall_id)
+    review_id = loan.open(recall_id, "recall")
+    fates = [AttestedFate(loan.ids["download_id"], "destroyed")]
+    given = {"return_to": "security", "fates": fates, "no_other_copies": True, "proof": Proof("", PASSWORD)}
+    loan.desk.run(returns.return_copies, loan.ids["hand_over_id"], **given, by="keeper")
+    [changed] = loan.messages(USE_PERIOD_CHANGED)
+    loan.desk.run(outbox.mark_published, changed.message_id, attempts=0, retry_after=timedelta(0))
+
+    loan.desk.run(returns.get_inspection_task, loan.application_id, loan.ids["hand_over_id"])
+    loan.desk.clock.turn(timedelta(minutes=5))
+
+    sent = {message.name for message in loan.desk.run(relay.claim_due)}
+    assert USE_PERIOD_CHANGED not in sent, "the relay sends it no more"
+    assert loan.matter(recall_id).closed_as == "moot"
+    with pytest.raises(Refused) as caught:
+        loan.answer(review_id, recall_id, "recall", "security-head")
+    assert caught.value.code == "review-closed"
+    assert not loan.apply(recall_id)
+
+    def change(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(HandOver, loan.ids["hand_over_id"])
+        use_period.change_due_date(uow, row, uow.now + timedelta(days=1), because="extension")
+
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(change)
+    assert caught.value.code == "loan-not-running"
+    assert [row.name for row in loan.messages(USE_PERIOD_CHANGED)] == [USE_PERIOD_CHANGED], "and no second one is made"
+
+
+def test_p10_a_second_process_of_a_matter_handles_nothing(loan: LoanDesk) -> None:
+    matter_id = loan.ask("extension", dueAt=loan.later(2))
+    loan.check(matter_id)
+    with pytest.raises(NotPermitted, match="another process instance handles it already"):
+        loan.desk.run(tasks.check, matter_id, loan.instance + 1)
+    assert loan.matter(matter_id).process_instance_key == loan.instance
 
 
 def test_the_end_of_a_matter_reaches_its_process_although_it_is_closed(loan: LoanDesk) -> None:

@@ -382,6 +382,23 @@ def test_nobody_of_a_joint_department_inspects_its_case(supervised: Supervised) 
 
 
 @pytest.mark.requirement("R63")
+def test_p10_the_second_process_of_a_period_draws_nothing_and_ends(supervised: Supervised) -> None:
+    """The engine begins it once the first has ended; a second inspection of the period is refused."""
+    supervised.appointed()
+    first = supervised.drawn()
+    sample = [(row.number, row.because) for row in supervised.cases(first)]
+    supervised.desk.run(lambda uow: uow.session.add(violation("case-7")))
+
+    second = supervised.desk.run(service.draw, first, INSTANCE + 1)
+
+    assert (second.duplicate, list(second.positions)) == (True, [])
+    assert supervised.inspection(first).process_instance_key == INSTANCE
+    assert [(row.number, row.because) for row in supervised.cases(first)] == sample
+    assert refused(supervised.opened) == "inspected-already"
+    assert len(supervised.desk.all(GroupInspection)) == 1
+
+
+@pytest.mark.requirement("R63")
 def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(supervised: Supervised) -> None:
     desk = supervised.desk
     desk.run(lambda uow: uow.session.add_all([violation("case-7"), _urgent("case-9")]))
