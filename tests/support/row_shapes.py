@@ -43,7 +43,7 @@ def shapes_of(uow: UnitOfWork, closed_as: str, which: ColumnElement[bool]) -> Sh
         for row in rows:
             grouped[f"{table.__tablename__}:{getattr(row, apart)}" if apart else table.__tablename__].append(row)
         for name, some in grouped.items():
-            found[name] = {column.key: _shape(some, column.key) for column in table.__table__.columns}
+            found[name] = {column.key: shape(some, column.key) for column in table.__table__.columns}
     return found
 
 
@@ -62,7 +62,8 @@ def _rows(uow: UnitOfWork, table: Any, cases: Any) -> list[Any]:
     return list(uow.session.scalars(query))
 
 
-def _shape(rows: list[Any], column: str) -> Any:
+def shape(rows: list[Any], column: str) -> Any:
+    """Whether a column is filled, empty or either; of JSON the names that it has."""
     values = [getattr(row, column) for row in rows]
     if any(isinstance(value, dict) for value in values):
         return sorted({name for value in values for name in (value or {})})

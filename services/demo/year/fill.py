@@ -39,6 +39,7 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.tables.returns import ArchiveEntry, Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.stage_visits import StageVisit
+from services.database.tables.suspensions import Suspension
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
@@ -48,8 +49,10 @@ from services.domain.accounts.passwords import hash_published_password
 from services.domain.applications import applicable, forms
 from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
+from services.domain.custody import suspensions
 from services.domain.handling import cases as handling_of_cases
 from services.domain.stages.catalogue import STAGES
+from services.domain.stages.schema import Stage
 from services.runtime.clock import Clock
 from services.vault.store.protocol import Store
 from services.verifier.bindings import signature_fields
@@ -324,6 +327,19 @@ class Case:
         """Return an identifier of the product's form, in the order of the cases: a year's rows lie by age as well."""
         return f"{self.place:08x}-0000-4000-8000-{next(self.ids):012x}"
 
+    def new_key(self) -> int:
+        """Return the key of an instance beside that of the case."""
+        self.key += 10
+        return self.key
+
+    def colleague(self) -> str:
+        """Return another member of the department who has no part in the case."""
+        return next(
+            person
+            for person, department, _ in self.organisation.drafters
+            if department == self.department and person != self.drafter
+        )
+
     def new_number(self, prefix: str) -> str:
         year = self.at.astimezone(ZoneInfo(ZONE)).year
         self.series.numbers[f"{prefix}-{year}"] += 1
@@ -581,10 +597,14 @@ class Case:
 
     def _lose(self, loan: str) -> None:
         self.loan |= {"lost_at": self.at, "loss": {"kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"}}
-        self.log("lost", self.custodian)
+        since = {"hand_over_id": loan, "cause": suspensions.LOST, "since": self.at}
+        self.rows.add(Suspension, id=self.new_id(), violation_id=None, matter_id=None, **since)
+        self.log("lost", self.custodian, of_copy=False, kind="lost")
         self.grant |= {"ended_at": self.at, "ended_because": "lost"}
         self.copy["key_destroyed_at"] = self.at
-        self.publish("copy-lost", loan)
+        self.publish("loan-closed", loan, {"loanOutcome": "lost"})
+        self.publish("copy-lost", loan, {})
+        year_matters.write_loss(self)
         self._end_loan("lost", "copy-lost", in_order=False)
 
     def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:
@@ -623,7 +643,7 @@ class Case:
             application_id=self.id,
             stage=stage,
             round=0,
-            hand_over_id=hand_over,
+            hand_over_id=of["hand_over_id"] if of else hand_over,
             matter_id=of["id"] if of else None,
             job_key=self.key,
             process_instance_key=self.key,
@@ -645,10 +665,12 @@ class Case:
         of: dict[str, Any] | None = None,
         answers: dict[str, Any] | None = None,
         variables: dict[str, Any] | None = None,
+        judgement: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Open a review and answer it: of the application, of a loan, or ``of`` a matter.
 
-        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion.
+        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion. ``judgement``: what
+        is decided of a violation.
         """
         review = self.open_review(stage, hand_over, of=of)
         self._step("Task_OpenReview", "review")
@@ -660,6 +682,8 @@ class Case:
         statement = {**self.statement(review, of, outcome, by), "variables": told}
         if answers is not None:
             statement |= {"answers": answers, "reason": None, "opinion": None}
+        if judgement is not None:
+            statement |= {"judgement": judgement}
         signature = self.sign(by, statement)
         decision = self.rows.add(
             Decision,
@@ -676,13 +700,14 @@ class Case:
             reason=statement["reason"],
             opinion=statement["opinion"],
             variables=told,
+            judgement=judgement,
             form_sha256=statement["form"],
             statement_sha256=signature["sha256"],
             signature=signature,
         )
         signed = {"statement_sha256": signature["sha256"], **signature_fields(signature)}
         self.record("review-decided", "review", review["id"], by=by, outcome=outcome, **signed)
-        self.publish("review-decided", review["id"], told)
+        self.publish("review-decided", review["id"], told, matter=of)
         return decision
 
     def statement(self, review: dict[str, Any], of: dict[str, Any] | None, outcome: str, by: str) -> dict[str, Any]:
@@ -694,10 +719,14 @@ class Case:
             **{"kind": "decision", "review": review["id"], "application": self.id, "number": self.number},
             **({"matter": of["id"]} if of else {}),
             **{"stage": stage.code, "round": 0, "form": form, "outcome": outcome, "answers": answers},
-            **{"reason": REASON, "opinion": OPINION if outcome == stage.favourable else None, "lowered": False},
+            **{"reason": REASON, "opinion": OPINION if self._says_opinion(stage, of, outcome) else None, "lowered": []},
             **{"granted": [], "variables": {"decision": outcome}, "person": by, "standsInFor": None},
             **{"represented": [], "decidedAt": self.at.isoformat()},
         }
+
+    def _says_opinion(self, stage: Stage, of: dict[str, Any] | None, outcome: str) -> bool:
+        """Whether the decider gives an opinion: in approving an application, else where the stage asks for one."""
+        return stage.opinion_needed or (of is None and outcome == stage.favourable)
 
     def sign(self, by: str, statement: dict[str, Any]) -> dict[str, Any]:
         """Return a signature by password over the statement, with the newest checkpoint of the audit trail in it."""
@@ -755,7 +784,14 @@ class Case:
         self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
         self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
-    def publish(self, name: str, key: str, variables: dict[str, Any] | None = None) -> None:
+    def publish(
+        self,
+        name: str,
+        key: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        matter: dict[str, Any] | None = None,
+    ) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
@@ -763,6 +799,7 @@ class Case:
             application_id=self.id,
             name=name,
             correlation_key=key,
+            matter_id=matter["id"] if matter else None,
             message_id=self.new_id(),
             variables=variables if variables is not None else {"applicationId": self.id},
             attempts=1,
