@@ -33,8 +33,11 @@ ALWAYS, NEVER = "filled", "empty"
 Shapes = dict[str, dict[str, Any]]
 
 
-def shapes_of(uow: UnitOfWork, closed_as: str, which: ColumnElement[bool]) -> Shapes:
-    """The shape of each kind of row of those cases that have ended so: by column filled, empty, both, or JSON names."""
+def shapes_of(uow: UnitOfWork, closed_as: str | None, which: ColumnElement[bool]) -> Shapes:
+    """The shape of each kind of row of those cases that have ended so: by column filled, empty, both, or JSON names.
+
+    ``closed_as``: None for cases that are open.
+    """
     cases = select(Application.id).where(Application.closed_as == closed_as, which)
     found: Shapes = {}
     for table, apart in TABLES.items():

@@ -74,6 +74,9 @@ STAGE_OF = {
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
 LATEST_END = timedelta(days=15)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
+WITHOUT_EACH = 37  # of so many one is withdrawn, and one was not corrected in time: their remainders
+WITHDRAWN, EXPIRED = 7, 27
+CORRECTION = timedelta(days=7)
 # where the open ones are; a stage is an open review
 OPEN = (
     *(*APPROVAL, "management", "storage-release", "receipt", "return-inspection"),
@@ -90,6 +93,7 @@ GRANTED = {
 VERIFIED_EVERY = timedelta(days=90)  # half of the usual rules.reverify_every, after which a master is due
 NO_FOOTAGE = "演示年份的案例没有录像"
 REASON, OPINION = "理由充分，范围与用途相符", "同意"
+NO_LONGER = "已经查明，不再需要录像"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
 
 
@@ -193,7 +197,7 @@ class Filling:
         if left > size.open:
             ended = size.cases - size.open
             begun = now - YEAR - 10 * DAY + (YEAR - LATEST_END) * (number / ended)
-            return begun, "rejected" if number % REJECTED_EACH == 0 else "ended"
+            return begun, _end_of(number)
         stands = OPEN[number % len(OPEN)]
         return now - (20 * DAY if stands in ("in-use", "overdue") else (2 + left % 5) * DAY), stands
 
@@ -231,12 +235,19 @@ class Filling:
                 uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
 
 
+def _end_of(number: int) -> str:
+    """Return how a case ends: most with a loan that is over."""
+    if number % REJECTED_EACH == 0:
+        return "rejected"
+    return {WITHDRAWN: "withdrawn", EXPIRED: "expired"}.get(number % WITHOUT_EACH, "ended")
+
+
 def _planned(size: Size) -> dict[int, str]:
     """Spread the violations that are asked for over the year, among the cases that were approved."""
     ended, planned = size.cases - size.open, {}
     for place, kind in enumerate(size.violations or ()):
         number = int(ended * (place + 0.5) / len(size.violations or ()))
-        while number % REJECTED_EACH == 0 or number in planned:
+        while _end_of(number) != "ended" or number in planned:
             number += 1
         planned[number] = kind
     return planned
@@ -320,6 +331,10 @@ class Case:
         if self.stands == "correction":
             self.decide("preliminary", self.head, "returned")
             self.application |= {"correction_until": self.now + 3 * DAY, "correction_seconds": 3 * 86400}
+        elif self.stands == "withdrawn":
+            self._withdraw()
+        elif self.stands == "expired":
+            self._expire()
         elif self._approve():
             self._retrieve()
 
@@ -332,13 +347,10 @@ class Case:
         self.key += 10
         return self.key
 
-    def colleague(self) -> str:
-        """Return another member of the department who has no part in the case."""
-        return next(
-            person
-            for person, department, _ in self.organisation.drafters
-            if department == self.department and person != self.drafter
-        )
+    def colleague(self) -> str | None:
+        """Return another member of the department who has no part in the case; None where there is none."""
+        members = (person for person, department, _ in self.organisation.drafters if department == self.department)
+        return next((person for person in members if person != self.drafter), None)
 
     def new_number(self, prefix: str) -> str:
         year = self.at.astimezone(ZoneInfo(ZONE)).year
@@ -398,6 +410,8 @@ class Case:
         name = self.organisation.departments[self.department]
         drafter = {"id": self.drafter, "name": self.organisation.names[self.drafter]}
         self.application["submitted_at"] = self.application["listed_at"] = self.at
+        has = [moment.isoformat() for moment in self.asked]
+        self.item_row["reported"] = {"at": self.at.isoformat(), "covered": [has]}
         row = self.application
         form = {
             **{"title": forms.TITLE, "number": self.number, "policyVersion": "1", "organisation": "", "round": 0},
@@ -436,6 +450,9 @@ class Case:
             if stage == "security" and self.stands == "rejected":
                 self.decide(stage, person, "rejected")
                 self._step("Task_ReleasePreservation")
+                appeal_until = self.at + self.uow.rules.appeal_window
+                kept = appeal_until if appeal_until > self.now else None
+                self.application |= {"appeal_until": appeal_until, "discard_after": kept}
                 self._close("rejected")
                 return False
             self.decide(stage, person, STAGES[stage].favourable)
@@ -445,6 +462,30 @@ class Case:
             self.open_review("management")
             return False
         return True
+
+    def _withdraw(self) -> None:
+        """Withdraw the application while its first review is open."""
+        review = self.open_review("preliminary")
+        self._step("Task_OpenReview", "review")
+        self.at += HOUR
+        self.application["withdrawn_at"] = self.at
+        self.record("application-withdrawn", "application", self.id, by=self.drafter, reason=NO_LONGER)
+        self.publish("application-withdrawn", self.id)
+        review |= {"closed_at": self.at, "closed_because": "case-closed:withdrawn"}
+        self.visits.append((review["opened_at"], "preliminary", self.at))
+        self._step("Task_ReleasePreservation")
+        self._close("withdrawn")
+
+    def _expire(self) -> None:
+        """Send the application back, and let the time to correct it end."""
+        self.decide("preliminary", self.head, "returned")
+        self.application["correction_seconds"] = int(CORRECTION.total_seconds())
+        self.visits.append((self.at, "correction", self.at + CORRECTION))
+        self.at += CORRECTION
+        self.record("correction-expired", "application", self.id, round=1)
+        self._step("Task_ExpireApplication")
+        self._step("Task_ReleasePreservation")
+        self._close("expired")
 
     def _handling(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return how the case is handled, and what its form keeps of the rules that apply; the same of each camera."""
@@ -478,8 +519,7 @@ class Case:
     def _seal(self) -> None:
         self._step("Task_RetrieveFootage")
         span = [moment.isoformat() for moment in self.asked]
-        reported = {"at": self.at.isoformat(), "covered": [span]}
-        self.item_row |= {"outcome": "complete", "coverage": 1.0, "reported": reported, "loss_accepted": False}
+        self.item_row |= {"outcome": "complete", "coverage": 1.0, "loss_accepted": False}
         text = f"{self.number}: {NO_FOOTAGE}".encode()
         attempt = self.new_id()
         key, version = f"masters/{self.item}/{attempt}", "1"

@@ -40,8 +40,9 @@ def write_of_loan(case: "Case") -> None:
     """Write what was asked while the copies were on loan; what waits for an answer where the loan is open."""
     if case.place % EXTENDED == 0:
         _extension(case)
-    if case.place % TRANSFER_DECLINED == 1:
-        _transfer(case)
+    colleague = case.colleague() if case.place % TRANSFER_DECLINED == 1 else None
+    if colleague is not None:
+        _transfer(case, colleague)
     if case.place % REPORTED == 2:
         _problem(case)
 
@@ -94,9 +95,9 @@ def _extension(case: "Case") -> None:
     _close(case, matter, "refused", {"stage": "extension"})
 
 
-def _transfer(case: "Case") -> None:
+def _transfer(case: "Case", to_person: str) -> None:
     """Offer the copies to another member of the department, who declines."""
-    to_person, hashes = case.colleague(), {case.copy["id"]: case.copy["sealed"]["sha256Cipher"]}
+    hashes = {case.copy["id"]: case.copy["sealed"]["sha256Cipher"]}
     asked = {"toPersonId": to_person, "conditions": "副本完好，没有下载。", "reason": "原保管人外出，由同事保管并归还"}
     before = {"custodian": case.custodian, "dueAt": case.loan["due_at"].isoformat()}
     offer = {

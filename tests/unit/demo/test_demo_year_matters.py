@@ -6,20 +6,25 @@ from pathlib import Path
 
 import pytest
 from demo_year import demo_year
+from filled_year import filled_year
 from loan_matter import LoanDesk, lent
 from matter_shapes import shapes_of_matters
 from prepared_desk import prepared_desk
 from row_shapes import Shapes, differences, shapes_of
-from sqlalchemy import true
+from sqlalchemy import ColumnElement, select, true
 
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
 from services.database.unit_of_work import Actor, Database
+from services.demo.year.fill import OPEN, Size
+from services.domain.applications import opening
 from services.domain.custody import closing, hand_overs, violations
 from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 
 ACTOR = Actor("system", "test")
-LOST = "copy-lost"
+LOST, EXPIRED = "copy-lost", "expired"
 WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=False)
 BY_SECURITY = Assessment("minor", "violation-security", suspend_person=False, referral_asked=False)
 # Papers are not made in rows, and no process of the desk takes its messages.
@@ -36,7 +41,10 @@ ON_PAPER = {
         for kind in ("application-form", "retrieval-record")
         for name in ("lock_due_since", "retain_until")
     ),
-    "decisions:violation-security.stands_in_for",
+    *("decisions:violation-security.stands_in_for", "decisions:preliminary.opinion"),
+    # its release waits still, its locks do, and the process counts the time to correct
+    *("reviews:storage-release.closed_at", "reviews:storage-release.closed_because", "masters.lock_due_since"),
+    "applications.correction_seconds",
 }
 OF_A_PROCESS = ("published_at", "settled_at", "settled_because")
 
@@ -112,3 +120,37 @@ def test_a_copy_that_was_lost(loan: LoanDesk, year: Database) -> None:
     made = year.read_now(ACTOR, shapes_of, LOST, true())
     assert _without_a_process(real, made) == {}
     assert real.keys() - made.keys() == {"custody_entries:downloaded", *LOAN_PAPERS}
+
+
+def test_an_application_that_was_not_corrected_in_time(loan: LoanDesk, year: Database) -> None:
+    desk = loan.desk
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head", "returned")
+    desk.clock.turn(desk.rules.correction_period + timedelta(hours=1))
+    assert not desk.run(opening.expire, application_id, 1).corrected_meanwhile
+    actions = desk.run(closing.release_case, application_id, EXPIRED)
+    desk.run(closing.confirm_release, application_id, actions)
+    real = desk.run(shapes_of, EXPIRED, Application.id == application_id)
+    made = year.read_now(ACTOR, shapes_of, EXPIRED, true())
+    assert _without_a_process(real, made) == {}
+    assert _by_hand(real) == _by_hand(made)
+
+
+def test_a_loan_that_is_open(loan: LoanDesk, tmp_path: Path) -> None:
+    (tmp_path / "filled").mkdir()
+    with filled_year(tmp_path / "filled", Size(cases=60, open=2 * len(OPEN), people=45, cameras=40)) as filled:
+        made = filled.read_now(ACTOR, shapes_of, None, _held())
+    real = loan.desk.run(shapes_of, None, Application.id == loan.application_id)
+    assert _without_a_process(real, made) == {}
+    assert _by_hand(real) - _by_hand(made) == {"custody_entries:downloaded", "documents:hand-over-receipt"}
+    assert _by_hand(made) - _by_hand(real) == {"decisions:storage-release"}
+
+
+def _by_hand(shapes: Shapes) -> set[str]:
+    """Leave out what a process writes."""
+    return {name for name in shapes if not name.startswith(("process_steps:", "stage_visits"))}
+
+
+def _held() -> ColumnElement[bool]:
+    held = select(HandOver.application_id).where(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
+    return Application.id.in_(held)
