@@ -35,14 +35,17 @@ NAME = "year.sqlite3"
 
 
 def _plot(target: str) -> Plot:
-    return next(one for one in (*plots.FIRST, *plots.TODAY) if one.target == target)
+    return next(one for one in (*plots.FIRST, *plots.SECOND, *plots.TODAY) if one.target == target)
 
 
 LENT = next(plot for plot in open_cases.chapters()[0].plots if plot.target == plots.LENT and plot.head)
 ARCHIVED = replace(_plot(plots.ARCHIVED), spans=LENT.spans, title="")
-# One that ends, and three that do not: on loan with an extension asked for, before the release, and in Security.
+REJECTED, WITHDRAWN = (
+    replace(_plot(target), spans=LENT.spans, title="") for target in (plots.REJECTED, plots.WITHDRAWN)
+)
+# Three that end, and three that do not: on loan with an extension asked for, before the release, and in Security.
 CHAPTERS = (
-    Chapter(timedelta(), (ARCHIVED, LENT), open_cases.PACE),
+    Chapter(timedelta(), (ARCHIVED, REJECTED, WITHDRAWN, LENT), open_cases.PACE),
     Chapter(
         timedelta(days=2),
         (_plot(plots.RELEASE), _plot(plots.SECURITY)),

@@ -33,8 +33,11 @@ ALWAYS, NEVER = "filled", "empty"
 Shapes = dict[str, dict[str, Any]]
 
 
-def shapes_of(uow: UnitOfWork, closed_as: str, which: ColumnElement[bool]) -> Shapes:
-    """The shape of each kind of row of those cases that have ended so: by column filled, empty, both, or JSON names."""
+def shapes_of(uow: UnitOfWork, closed_as: str | None, which: ColumnElement[bool]) -> Shapes:
+    """The shape of each kind of row of those cases that have ended so: by column filled, empty, both, or JSON names.
+
+    ``closed_as``: None for cases that are open.
+    """
     cases = select(Application.id).where(Application.closed_as == closed_as, which)
     found: Shapes = {}
     for table, apart in TABLES.items():
@@ -43,7 +46,7 @@ def shapes_of(uow: UnitOfWork, closed_as: str, which: ColumnElement[bool]) -> Sh
         for row in rows:
             grouped[f"{table.__tablename__}:{getattr(row, apart)}" if apart else table.__tablename__].append(row)
         for name, some in grouped.items():
-            found[name] = {column.key: _shape(some, column.key) for column in table.__table__.columns}
+            found[name] = {column.key: shape(some, column.key) for column in table.__table__.columns}
     return found
 
 
@@ -62,7 +65,8 @@ def _rows(uow: UnitOfWork, table: Any, cases: Any) -> list[Any]:
     return list(uow.session.scalars(query))
 
 
-def _shape(rows: list[Any], column: str) -> Any:
+def shape(rows: list[Any], column: str) -> Any:
+    """Whether a column is filled, empty or either; of JSON the names that it has."""
     values = [getattr(row, column) for row in rows]
     if any(isinstance(value, dict) for value in values):
         return sorted({name for value in values for name in (value or {})})

@@ -39,6 +39,7 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.tables.returns import ArchiveEntry, Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.stage_visits import StageVisit
+from services.database.tables.suspensions import Suspension
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
@@ -48,8 +49,10 @@ from services.domain.accounts.passwords import hash_published_password
 from services.domain.applications import applicable, forms
 from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
+from services.domain.custody import suspensions
 from services.domain.handling import cases as handling_of_cases
 from services.domain.stages.catalogue import STAGES
+from services.domain.stages.schema import Stage
 from services.runtime.clock import Clock
 from services.vault.store.protocol import Store
 from services.verifier.bindings import signature_fields
@@ -71,6 +74,9 @@ STAGE_OF = {
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
 LATEST_END = timedelta(days=15)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
+WITHOUT_EACH = 37  # of so many one is withdrawn, and one was not corrected in time: their remainders
+WITHDRAWN, EXPIRED = 7, 27
+CORRECTION = timedelta(days=7)
 # where the open ones are; a stage is an open review
 OPEN = (
     *(*APPROVAL, "management", "storage-release", "receipt", "return-inspection"),
@@ -87,6 +93,7 @@ GRANTED = {
 VERIFIED_EVERY = timedelta(days=90)  # half of the usual rules.reverify_every, after which a master is due
 NO_FOOTAGE = "演示年份的案例没有录像"
 REASON, OPINION = "理由充分，范围与用途相符", "同意"
+NO_LONGER = "已经查明，不再需要录像"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
 
 
@@ -190,7 +197,7 @@ class Filling:
         if left > size.open:
             ended = size.cases - size.open
             begun = now - YEAR - 10 * DAY + (YEAR - LATEST_END) * (number / ended)
-            return begun, "rejected" if number % REJECTED_EACH == 0 else "ended"
+            return begun, _end_of(number)
         stands = OPEN[number % len(OPEN)]
         return now - (20 * DAY if stands in ("in-use", "overdue") else (2 + left % 5) * DAY), stands
 
@@ -228,12 +235,19 @@ class Filling:
                 uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
 
 
+def _end_of(number: int) -> str:
+    """Return how a case ends: most with a loan that is over."""
+    if number % REJECTED_EACH == 0:
+        return "rejected"
+    return {WITHDRAWN: "withdrawn", EXPIRED: "expired"}.get(number % WITHOUT_EACH, "ended")
+
+
 def _planned(size: Size) -> dict[int, str]:
     """Spread the violations that are asked for over the year, among the cases that were approved."""
     ended, planned = size.cases - size.open, {}
     for place, kind in enumerate(size.violations or ()):
         number = int(ended * (place + 0.5) / len(size.violations or ()))
-        while number % REJECTED_EACH == 0 or number in planned:
+        while _end_of(number) != "ended" or number in planned:
             number += 1
         planned[number] = kind
     return planned
@@ -317,12 +331,26 @@ class Case:
         if self.stands == "correction":
             self.decide("preliminary", self.head, "returned")
             self.application |= {"correction_until": self.now + 3 * DAY, "correction_seconds": 3 * 86400}
+        elif self.stands == "withdrawn":
+            self._withdraw()
+        elif self.stands == "expired":
+            self._expire()
         elif self._approve():
             self._retrieve()
 
     def new_id(self) -> str:
         """Return an identifier of the product's form, in the order of the cases: a year's rows lie by age as well."""
         return f"{self.place:08x}-0000-4000-8000-{next(self.ids):012x}"
+
+    def new_key(self) -> int:
+        """Return the key of an instance beside that of the case."""
+        self.key += 10
+        return self.key
+
+    def colleague(self) -> str | None:
+        """Return another member of the department who has no part in the case; None where there is none."""
+        members = (person for person, department, _ in self.organisation.drafters if department == self.department)
+        return next((person for person in members if person != self.drafter), None)
 
     def new_number(self, prefix: str) -> str:
         year = self.at.astimezone(ZoneInfo(ZONE)).year
@@ -382,6 +410,8 @@ class Case:
         name = self.organisation.departments[self.department]
         drafter = {"id": self.drafter, "name": self.organisation.names[self.drafter]}
         self.application["submitted_at"] = self.application["listed_at"] = self.at
+        has = [moment.isoformat() for moment in self.asked]
+        self.item_row["reported"] = {"at": self.at.isoformat(), "covered": [has]}
         row = self.application
         form = {
             **{"title": forms.TITLE, "number": self.number, "policyVersion": "1", "organisation": "", "round": 0},
@@ -420,6 +450,9 @@ class Case:
             if stage == "security" and self.stands == "rejected":
                 self.decide(stage, person, "rejected")
                 self._step("Task_ReleasePreservation")
+                appeal_until = self.at + self.uow.rules.appeal_window
+                kept = appeal_until if appeal_until > self.now else None
+                self.application |= {"appeal_until": appeal_until, "discard_after": kept}
                 self._close("rejected")
                 return False
             self.decide(stage, person, STAGES[stage].favourable)
@@ -429,6 +462,30 @@ class Case:
             self.open_review("management")
             return False
         return True
+
+    def _withdraw(self) -> None:
+        """Withdraw the application while its first review is open."""
+        review = self.open_review("preliminary")
+        self._step("Task_OpenReview", "review")
+        self.at += HOUR
+        self.application["withdrawn_at"] = self.at
+        self.record("application-withdrawn", "application", self.id, by=self.drafter, reason=NO_LONGER)
+        self.publish("application-withdrawn", self.id)
+        review |= {"closed_at": self.at, "closed_because": "case-closed:withdrawn"}
+        self.visits.append((review["opened_at"], "preliminary", self.at))
+        self._step("Task_ReleasePreservation")
+        self._close("withdrawn")
+
+    def _expire(self) -> None:
+        """Send the application back, and let the time to correct it end."""
+        self.decide("preliminary", self.head, "returned")
+        self.application["correction_seconds"] = int(CORRECTION.total_seconds())
+        self.visits.append((self.at, "correction", self.at + CORRECTION))
+        self.at += CORRECTION
+        self.record("correction-expired", "application", self.id, round=1)
+        self._step("Task_ExpireApplication")
+        self._step("Task_ReleasePreservation")
+        self._close("expired")
 
     def _handling(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return how the case is handled, and what its form keeps of the rules that apply; the same of each camera."""
@@ -462,8 +519,7 @@ class Case:
     def _seal(self) -> None:
         self._step("Task_RetrieveFootage")
         span = [moment.isoformat() for moment in self.asked]
-        reported = {"at": self.at.isoformat(), "covered": [span]}
-        self.item_row |= {"outcome": "complete", "coverage": 1.0, "reported": reported, "loss_accepted": False}
+        self.item_row |= {"outcome": "complete", "coverage": 1.0, "loss_accepted": False}
         text = f"{self.number}: {NO_FOOTAGE}".encode()
         attempt = self.new_id()
         key, version = f"masters/{self.item}/{attempt}", "1"
@@ -581,10 +637,14 @@ class Case:
 
     def _lose(self, loan: str) -> None:
         self.loan |= {"lost_at": self.at, "loss": {"kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"}}
-        self.log("lost", self.custodian)
+        since = {"hand_over_id": loan, "cause": suspensions.LOST, "since": self.at}
+        self.rows.add(Suspension, id=self.new_id(), violation_id=None, matter_id=None, **since)
+        self.log("lost", self.custodian, of_copy=False, kind="lost")
         self.grant |= {"ended_at": self.at, "ended_because": "lost"}
         self.copy["key_destroyed_at"] = self.at
-        self.publish("copy-lost", loan)
+        self.publish("loan-closed", loan, {"loanOutcome": "lost"})
+        self.publish("copy-lost", loan, {})
+        year_matters.write_loss(self)
         self._end_loan("lost", "copy-lost", in_order=False)
 
     def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:
@@ -623,7 +683,7 @@ class Case:
             application_id=self.id,
             stage=stage,
             round=0,
-            hand_over_id=hand_over,
+            hand_over_id=of["hand_over_id"] if of else hand_over,
             matter_id=of["id"] if of else None,
             job_key=self.key,
             process_instance_key=self.key,
@@ -645,10 +705,12 @@ class Case:
         of: dict[str, Any] | None = None,
         answers: dict[str, Any] | None = None,
         variables: dict[str, Any] | None = None,
+        judgement: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Open a review and answer it: of the application, of a loan, or ``of`` a matter.
 
-        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion.
+        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion. ``judgement``: what
+        is decided of a violation.
         """
         review = self.open_review(stage, hand_over, of=of)
         self._step("Task_OpenReview", "review")
@@ -660,6 +722,8 @@ class Case:
         statement = {**self.statement(review, of, outcome, by), "variables": told}
         if answers is not None:
             statement |= {"answers": answers, "reason": None, "opinion": None}
+        if judgement is not None:
+            statement |= {"judgement": judgement}
         signature = self.sign(by, statement)
         decision = self.rows.add(
             Decision,
@@ -676,13 +740,14 @@ class Case:
             reason=statement["reason"],
             opinion=statement["opinion"],
             variables=told,
+            judgement=judgement,
             form_sha256=statement["form"],
             statement_sha256=signature["sha256"],
             signature=signature,
         )
         signed = {"statement_sha256": signature["sha256"], **signature_fields(signature)}
         self.record("review-decided", "review", review["id"], by=by, outcome=outcome, **signed)
-        self.publish("review-decided", review["id"], told)
+        self.publish("review-decided", review["id"], told, matter=of)
         return decision
 
     def statement(self, review: dict[str, Any], of: dict[str, Any] | None, outcome: str, by: str) -> dict[str, Any]:
@@ -694,10 +759,14 @@ class Case:
             **{"kind": "decision", "review": review["id"], "application": self.id, "number": self.number},
             **({"matter": of["id"]} if of else {}),
             **{"stage": stage.code, "round": 0, "form": form, "outcome": outcome, "answers": answers},
-            **{"reason": REASON, "opinion": OPINION if outcome == stage.favourable else None, "lowered": False},
+            **{"reason": REASON, "opinion": OPINION if self._says_opinion(stage, of, outcome) else None, "lowered": []},
             **{"granted": [], "variables": {"decision": outcome}, "person": by, "standsInFor": None},
             **{"represented": [], "decidedAt": self.at.isoformat()},
         }
+
+    def _says_opinion(self, stage: Stage, of: dict[str, Any] | None, outcome: str) -> bool:
+        """Whether the decider gives an opinion: in approving an application, else where the stage asks for one."""
+        return stage.opinion_needed or (of is None and outcome == stage.favourable)
 
     def sign(self, by: str, statement: dict[str, Any]) -> dict[str, Any]:
         """Return a signature by password over the statement, with the newest checkpoint of the audit trail in it."""
@@ -755,7 +824,14 @@ class Case:
         self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
         self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
-    def publish(self, name: str, key: str, variables: dict[str, Any] | None = None) -> None:
+    def publish(
+        self,
+        name: str,
+        key: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        matter: dict[str, Any] | None = None,
+    ) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
@@ -763,6 +839,7 @@ class Case:
             application_id=self.id,
             name=name,
             correlation_key=key,
+            matter_id=matter["id"] if matter else None,
             message_id=self.new_id(),
             variables=variables if variables is not None else {"applicationId": self.id},
             attempts=1,

@@ -44,6 +44,7 @@ from services.vault.store.protocol import Store
 CASES, ORDERS = 10_000, 40
 MEMBERS = 300
 RECONCILED = 7  # days
+SETTLED = timedelta(hours=3)  # after the end of a period
 HELD = (
     (70, "dispute", "与承运方的货损诉讼尚未审结"),
     (45, "authority", "公安机关来函要求保留"),
@@ -132,8 +133,11 @@ def _steps(place: Place, now: datetime) -> list[Step]:
 
 
 def _periods(now: datetime) -> tuple[periods.Period, periods.Period]:
-    """Return the month that was inspected, and the last month, whose inspection is open."""
-    opened = periods.last_complete(now, periods.MONTH, ZONE)
+    """Return the month that was inspected, and the last month, whose inspection is open.
+
+    One that ended within the last hours is not taken: nothing may have happened since, and so no checkpoint was signed.
+    """
+    opened = periods.last_complete(now - SETTLED, periods.MONTH, ZONE)
     first = opened.start
     for _ in range(3):
         first = periods.last_complete(first + DAY, periods.MONTH, ZONE).start

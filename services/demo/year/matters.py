@@ -12,6 +12,8 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.demo.organisation import demo_id
 from services.domain.documents.service import SERIES
+from services.domain.matters.kinds import KINDS
+from services.domain.process.messages import VIOLATION_OPENED
 
 if TYPE_CHECKING:
     from services.demo.year.fill import Case
@@ -22,7 +24,11 @@ LATELY = timedelta(days=60)  # a violation of one that ended so lately is open
 DAYS_LATER = timedelta(days=7)
 OF_CASE = ("ghost-export", "urgent-not-ratified", "refusal-pattern")  # violations that are no loan's
 FOUND = ("leak", "breach", "finding")  # violations that a person records
-SEVERITY = {"leak": "severe", "ghost-export": "severe", "loss": "ordinary", "discrepancy": "ordinary"}
+SEVERITY = {
+    **dict.fromkeys(("leak", "ghost-export"), "severe"),
+    **dict.fromkeys(("loss", "discrepancy", "breach", "urgent-not-ratified"), "moderate"),
+}  # as ``violation-severity.dmn`` has it of an ordinary case; else minor
+REPLY_PERIOD = timedelta(days=5)
 WORDS = {
     "leak": "副本的画面出现在部门的聊天群里",
     "breach": "副本交给了名单以外的同事观看",
@@ -34,18 +40,22 @@ def write_of_loan(case: "Case") -> None:
     """Write what was asked while the copies were on loan; what waits for an answer where the loan is open."""
     if case.place % EXTENDED == 0:
         _extension(case)
-    if case.place % TRANSFER_DECLINED == 1:
-        matter = _open(case, "custody-transfer", {"custodianId": case.head}, counterpart=case.head)
-        case.decide("custody-receipt", case.head, "declined", of=matter)
-        _close(case, matter, "refused", {"stage": "custody-receipt"})
+    colleague = case.colleague() if case.place % TRANSFER_DECLINED == 1 else None
+    if colleague is not None:
+        _transfer(case, colleague)
     if case.place % REPORTED == 2:
         _problem(case)
 
 
 def write_breach_of_loan(case: "Case") -> None:
     """Write the violation that was planned for this loan, before the copies are back."""
-    if case.breach in ("overdue", "loss", "leak", "breach", "finding"):
+    if case.breach in ("overdue", "leak", "breach", "finding"):
         _begin_violation(case, case.breach)
+
+
+def write_loss(case: "Case") -> None:
+    """Write the violation of a loss, which the end of its loan opens."""
+    _begin_violation(case, "loss")
 
 
 def write_of_ended(case: "Case") -> None:
@@ -61,6 +71,7 @@ def write_of_ended(case: "Case") -> None:
         if case.now - case.at > LATELY:
             _decide_violation(case)
         else:
+            _hear(case)
             case.open_review("violation-security", of=case.violation["matter"])
     if case.place % HELD == 5:
         placed = {"placed_by": demo_id("yangfan"), "placed_at": case.at, "owner_id": demo_id("yangfan")}
@@ -84,15 +95,50 @@ def _extension(case: "Case") -> None:
     _close(case, matter, "refused", {"stage": "extension"})
 
 
+def _transfer(case: "Case", to_person: str) -> None:
+    """Offer the copies to another member of the department, who declines."""
+    hashes = {case.copy["id"]: case.copy["sealed"]["sha256Cipher"]}
+    asked = {"toPersonId": to_person, "conditions": "副本完好，没有下载。", "reason": "原保管人外出，由同事保管并归还"}
+    before = {"custodian": case.custodian, "dueAt": case.loan["due_at"].isoformat()}
+    offer = {
+        **{"kind": "custody-offer", "application": case.id, "handOver": case.loan["id"], "person": case.custodian},
+        **{"toPerson": to_person, "copies": hashes, "conditions": asked["conditions"], "reason": asked["reason"]},
+    }
+    matter = _open(
+        case,
+        "custody-transfer",
+        asked,
+        {**before, "copies": hashes, "downloads": [], "forced": False},
+        counterpart=to_person,
+        signature=case.sign(case.custodian, offer),
+    )
+    case.decide("custody-receipt", to_person, "declined", of=matter)
+    _close(case, matter, "refused", {"stage": "custody-receipt"})
+
+
 def _problem(case: "Case") -> None:
+    """Report a gap, which freezes the loan until it is explained; the days are given back."""
     asked = {"problem": "gap", "copyId": None, "position": None, "expected": "", "reason": "中间少了一分钟"}
-    before = {"custodian": case.custodian, "dueAt": case.loan["due_at"].isoformat(), "copies": []}
+    copy = {
+        **{"id": case.copy["id"], "item": case.item, "position": 1, "sha256": case.copy["sealed"]["sha256Cipher"]},
+        **{"cameraZh": case.camera["name_zh"], "cameraEn": case.camera["name_en"]},
+    }
+    due_at, since = case.loan["due_at"], case.at
+    before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "copies": [copy]}
     matter = _open(case, "problem", asked, before)
-    frozen = {"hand_over_id": case.loan["id"], "cause": "problem", "matter_id": matter["id"], "since": case.at}
+    case.log("suspended", None, of_copy=False, cause="problem")
+    frozen = {"hand_over_id": case.loan["id"], "cause": "problem", "matter_id": matter["id"], "since": since}
     case.decide("problem", demo_id("wulei"), "explained", of=matter)
     lifted = {"lifted_at": case.at, "lifted_by": "lift-freeze"}
     case.rows.add(Suspension, id=case.new_id(), until=None, **frozen, **lifted)
-    _close(case, matter, "answered", {"answer": "explained"})
+    later = due_at + (case.at - since)
+    case.loan["due_at"] = case.grant["until"] = later
+    case.log("resumed", None, of_copy=False, cause="problem", due_at=later.isoformat())
+    changed = {"due_at": later.isoformat(), "before": due_at.isoformat(), "because": "freeze-lifted"}
+    case.log("due-date-changed", None, of_copy=False, **changed)
+    matter["applied_at"] = case.at
+    told = {"frozenSince": since.isoformat(), "frozenUntil": case.at.isoformat(), "dueAt": later.isoformat()}
+    _close(case, matter, "answered", {"answer": "explained", **told})
 
 
 def _begin_violation(case: "Case", kind: str) -> None:
@@ -129,7 +175,7 @@ def _begin_violation(case: "Case", kind: str) -> None:
         matter_id=matter["id"],
         severity=SEVERITY.get(kind, "minor"),
         served_at=case.at,
-        reply_until=case.at + timedelta(days=5),
+        reply_until=case.at + REPLY_PERIOD,
         heard_at=None,
         sanctioned_at=None,
         closed_at=None,
@@ -139,33 +185,78 @@ def _begin_violation(case: "Case", kind: str) -> None:
     hearing = case.rows.add(
         Hearing, matter_id=matter["id"], person_id=case.custodian, part="accused", reply=None, replied_at=None
     )
-    suspended = None
     if loan:
         since = {"hand_over_id": loan["id"], "cause": "violation", "violation_id": violation_id, "since": case.at}
-        suspended = case.rows.add(
-            Suspension, id=case.new_id(), matter_id=None, until=None, lifted_at=None, lifted_by=None, **since
-        )
-        case.log("violation", None, kind=kind, violation=violation_id)
-    case.publish("violation-opened", matter["id"])
+        case.rows.add(Suspension, id=case.new_id(), matter_id=None, lifted_at=None, lifted_by=None, **since)
+        case.log("violation", None, of_copy=False, kind=kind, violation=violation_id)
+    of_person = None
+    if kind == "leak":
+        since = {"person_id": case.custodian, "cause": "violation", "matter_id": matter["id"], "since": case.at}
+        of_person = case.rows.add(Suspension, id=case.new_id(), hand_over_id=None, violation_id=None, **since)
+    _serve(case, matter, row)
     for person in (case.custodian, case.head, demo_id("wulei"), demo_id("zhaoqiang")):
         case.notify(f"violation-{kind}", person)
-    case.violation = {"matter": matter, "row": row, "hearing": hearing, "suspended": suspended}
+    case.violation = {"matter": matter, "row": row, "hearing": hearing, "of_person": of_person}
+
+
+def _serve(case: "Case", matter: dict[str, Any], row: dict[str, Any]) -> None:
+    """Write what the violation is assessed as, and serve it on the accused."""
+    severe, kind = row["severity"] == "severe", row["kind"]
+    stage = "violation-management" if severe else "violation-security"
+    due_at = row["due_at"] or (case.loan["due_at"] if row["hand_over_id"] else None)
+    matter["route"] = [stage]
+    assessed = {
+        **{"severity": row["severity"], "decidingStage": stage, "suspendPerson": kind == "leak"},
+        **{"referralAsked": severe, "importance": "ordinary", "leaked": kind == "leak", "repeats": 1},
+        **{"daysLate": max(0, (case.at - due_at).days) if due_at else 0},
+        **{"securityInvolved": False, "managementInvolved": False},
+        **{"servedAt": row["served_at"].isoformat(), "replyUntil": row["reply_until"].isoformat()},
+    }
+    _change_facts(case, matter, {**matter["facts"], "assessment": assessed}, "violation-served")
+
+
+def _hear(case: "Case") -> None:
+    """Write the reply of the accused."""
+    matter = case.violation["matter"]
+    case.at += timedelta(days=1)
+    text = "情况属实，本人已经知悉，以后按规定保管和使用。"
+    said = {"by": case.custodian, "part": "accused", "text": text, "at": case.at.isoformat()}
+    case.violation["hearing"] |= {"reply": text, "replied_at": case.at}
+    case.violation["row"]["heard_at"] = case.at
+    _change_facts(case, matter, {**matter["facts"], "replies": [said]}, "violation-replied")
+    case.publish("violation-replied", matter["id"], {}, matter=matter)
+
+
+def _change_facts(case: "Case", matter: dict[str, Any], facts: dict[str, Any], action: str) -> None:
+    matter |= {"facts": facts, "facts_sha256": case.hash_of(facts)}
+    case.record(action, "matter", matter["id"], facts=matter["facts_sha256"])
 
 
 def _decide_violation(case: "Case") -> None:
     """Hear the accused, uphold it with a warning, and close it."""
     matter, row = case.violation["matter"], case.violation["row"]
-    case.at += timedelta(days=1)
-    reply = "情况属实，本人已经知悉，以后按规定保管和使用。"
-    case.violation["hearing"] |= {"reply": reply, "replied_at": case.at}
-    row["heard_at"] = case.at
-    decision = case.decide("violation-security", demo_id("zhaoqiang"), "upheld", of=matter)
+    _hear(case)
+    [stage] = matter["route"]
+    judged = {
+        **{"severity": row["severity"], "assessed": row["severity"], "loss": False, "lossAmount": None},
+        "sanctions": [{"kind": "warning", "personId": case.custodian, "amount": None, "note": None}],
+        "referral": False,
+    }
+    decision = case.decide(
+        stage,
+        demo_id("gaofeng" if stage == "violation-management" else "zhaoqiang"),
+        "upheld",
+        of=matter,
+        variables={"legalNeeded": False},
+        judgement=judged,
+    )
     sanction = {"matter_id": matter["id"], "decision_id": decision["id"], "person_id": case.custodian}
     case.rows.add(Sanction, id=case.new_id(), kind="warning", recorded_at=case.at, **sanction)
     row |= {"sanctioned_at": case.at, "closed_at": case.at, "closed_as": "upheld"}
-    if case.violation["suspended"] is not None:
-        case.violation["suspended"] |= {"lifted_at": case.at, "lifted_by": "violation-closed"}
-    _close(case, matter, "upheld", {})
+    # the suspension of the loan stays, which is over; that of the person ends
+    if case.violation["of_person"] is not None:
+        case.violation["of_person"] |= {"lifted_at": case.at, "lifted_by": "close-matter"}
+    _close(case, matter, "upheld", {"decision": decision["id"]})
 
 
 def _found(case: "Case", kind: str) -> dict[str, Any]:
@@ -204,8 +295,9 @@ def _open(
     opened_by: str | None = None,
     by_person: bool = True,
     of_loan: bool = True,
+    signature: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the matter, its number and its audit event."""
+    """Write the matter, its number, its audit event and the message that has begun its process."""
     matter_id, number = case.new_id(), case.new_number(SERIES[kind])
     opener = opened_by or (case.custodian if by_person else None)
     facts = {
@@ -226,12 +318,20 @@ def _open(
         counterpart_id=counterpart,
         facts=facts,
         facts_sha256=case.hash_of(facts),
+        signature=signature,
+        process_instance_key=case.new_key(),
         route=None,
+        applied_at=None,
         closed_at=None,
         closed_as=None,
         outcome=None,
     )
     case.record("matter-opened", "matter", matter_id, by=opener, number=number, kind=kind, facts=matter["facts_sha256"])
+    told = {"matterId": matter_id, "applicationId": case.id}
+    if kind == "problem":
+        told |= {"handOverId": case.loan["id"]}
+    message = VIOLATION_OPENED if kind == "violation" else KINDS[kind].message
+    case.publish(message, matter_id, told, matter=matter)
     return matter
 
 
