@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -59,7 +60,8 @@ class OpenGrants:
 
     def item(self, zone: str) -> Item:
         """Return it as a question of the checklist."""
-        since, until = (local_times.local_text(moment, zone)[0] for moment in (self.since, self.until))
+        local = (moment.astimezone(ZoneInfo(zone)) for moment in (self.since, self.until))
+        since, until = (f"{moment:%Y-%m-%d %H:%M} {local_times.offset(moment)}" for moment in local)
         text = QUESTIONS[self.custodian].with_values(person=self.person, number=self.number, since=since, until=until)
         return Item(f"{CODE}:{self.hand_over_id}:{self.person_id}", text.zh, text.en)
 

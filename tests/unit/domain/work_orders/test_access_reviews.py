@@ -1,6 +1,7 @@
 """The review of grants each quarter: what is open is asked for one by one, and ends by acts that there are (R55)."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +95,9 @@ async def test_grants_are_asked_for_one_by_one_and_end_when_the_review_is_verifi
     async with Portal(at) as portal:
         page = (await (await portal.signed_in("head")).get(f"/work-orders/{order.id}")).text
         assert f"answer-{viewer}" in page
+        shown = re.sub(r'(datetime|data-[a-z]+)="[^"]*"', "", page)
+        assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)  # moments as pages write them
+        assert not re.search(r"\d\dT\d\d:", shown)
     with pytest.raises(Refused) as missing:
         at.run(
             service.done,
