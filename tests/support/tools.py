@@ -53,7 +53,8 @@ def chromium_environment(language: str = "en") -> dict[str, str]:
     What its own controls show, such as a field for a date, follows ``language``; the locale of a context does not.
     """
     libraries = [str(PACKED_CHROMIUM / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
-    spoken = {"zh": {"LANG": "zh_CN.UTF-8", "LANGUAGE": "zh_CN"}}.get(language, {})
+    # FC_LANG: the fonts stay those of the other pictures
+    spoken = {"zh": {"LANG": "zh_CN.UTF-8", "LANGUAGE": "zh_CN", "FC_LANG": "en"}}.get(language, {})
     return {
         **os.environ,
         **spoken,
