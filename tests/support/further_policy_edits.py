@@ -4,10 +4,12 @@ from further_edits_approval import APPROVAL
 from further_edits_beside import BESIDE
 from further_edits_custody import CUSTODY
 from further_edits_harmless import UNHARMED
+from further_edits_whole import AROUND, WHOLE
 from policy_edits import BREAKING as OWN_BREAKING
 from policy_edits import HARMLESS as OWN_HARMLESS
 
-BREAKING = [*OWN_BREAKING, *CUSTODY.breaking, *APPROVAL.breaking]
-BREAKING_BESIDE, HARMLESS_BESIDE = BESIDE.breaking, BESIDE.harmless
+BREAKING = [*OWN_BREAKING, *CUSTODY.breaking, *APPROVAL.breaking, *WHOLE.breaking]
+BREAKING_BESIDE = [*BESIDE.breaking, *AROUND.breaking]
+HARMLESS_BESIDE = [*BESIDE.harmless, *AROUND.harmless]
 REFUSED = [*CUSTODY.refused]
-HARMLESS = [*OWN_HARMLESS, *UNHARMED.harmless]
+HARMLESS = [*OWN_HARMLESS, *UNHARMED.harmless, *WHOLE.harmless]

@@ -29,11 +29,11 @@ Happening = tuple[datetime, Fact]
 
 @dataclass(frozen=True)
 class Run:
-    """What happened after ``begun``; ``repeats``: the last steps go on for ever."""
+    """What happened after ``begun``; what happened from ``repeats`` on does so for ever, at the same distances."""
 
     begun: datetime
     happened: Sequence[Happening]
-    repeats: bool
+    repeats: datetime | None
     is_over: bool
 
 
@@ -115,7 +115,7 @@ class SilentRuns:
                     f"两次之间相隔 {gap} 或更久，超过 {every}",
                     f"{gap} or more pass between two of them, more than {every}",
                 )
-        if ended is None and not run.repeats and run.is_over:
+        if ended is None and run.is_over and (run.repeats is None or times[-1] < run.repeats):
             en = (
                 "it comes once, and then no more"
                 if len(times) == 1
@@ -162,32 +162,39 @@ class SilentRuns:
         for _ in range(_MOST_STEPS):
             move = self._next(case)
             if move is None:
-                self._keep(passed, happened, repeats=False)
-                return Run(begun, happened, repeats=False, is_over=True)
+                self._keep(passed, happened)
+                return Run(begun, happened, repeats=None, is_over=True)
             if move.kind == TIMER:
                 here = (self._canonicalizer.canonical(case), self._clocks(case))
                 if here in passed:
                     places = list(passed)
                     before = places[: places.index(here) + 1]  # a later one has only a part of the circle behind it
-                    self._keep({place: passed[place] for place in before}, happened, repeats=True)
-                    return Run(begun, happened, repeats=True, is_over=True)
+                    moment, number = passed[here]
+                    # once more round, so that the end of the circle and its beginning stand side by side
+                    happened += [(at + (case.now - moment), fact) for at, fact in happened[number:]]
+                    self._keep({place: passed[place] for place in before}, happened, case.now)
+                    return Run(begun, happened, case.now, is_over=True)
                 known = self._known.get(here)
                 if known is not None and known.is_over:
-                    happened += [(case.now + (moment - known.begun), fact) for moment, fact in known.happened]
-                    self._keep(passed, happened, repeats=known.repeats)
-                    return Run(begun, happened, repeats=known.repeats, is_over=True)
+                    later = case.now - known.begun
+                    happened += [(moment + later, fact) for moment, fact in known.happened]
+                    repeats = None if known.repeats is None else known.repeats + later
+                    self._keep(passed, happened, repeats)
+                    return Run(begun, happened, repeats, is_over=True)
                 passed[here] = (case.now, len(happened))
             applied = self._simulation.apply(case, move)
             if any(finding.kind in STOPS for finding in applied.findings):
-                return Run(begun, happened, repeats=False, is_over=False)
+                return Run(begun, happened, repeats=None, is_over=False)
             case = applied.case
             happened += [(case.now, fact) for fact in applied.facts]
-        return Run(begun, happened, repeats=False, is_over=False)
+        return Run(begun, happened, repeats=None, is_over=False)
 
-    def _keep(self, passed: Mapping[object, tuple[datetime, int]], happened: list[Happening], *, repeats: bool) -> None:
+    def _keep(
+        self, passed: Mapping[object, tuple[datetime, int]], happened: list[Happening], repeats: datetime | None = None
+    ) -> None:
         """Keep the rest of a run for each place that it passed: other runs come there too."""
         for place, (moment, number) in passed.items():
-            self._known.setdefault(place, Run(moment, happened[number:], repeats=repeats, is_over=True))
+            self._known.setdefault(place, Run(moment, happened[number:], repeats, is_over=True))
 
     def _next(self, case: Case) -> Move | None:
         """Return an open job as it ends when nothing has happened meanwhile, else the timer that is due first."""

@@ -37,6 +37,10 @@ def _closes_a_cancelled_one_as_done(model: Model) -> None:
         one.set("source", '="done"')
 
 
+def _is_escalated_by(model: Model, cycle: str) -> None:
+    model.timer("Event_WorkOrderOverdue", cycle)
+
+
 @pytest.mark.requirement("R64")
 def test_the_shipped_model_keeps_each_of_them(tmp_path: Path) -> None:
     report = _checked(tmp_path)
@@ -59,6 +63,10 @@ def test_the_shipped_model_keeps_each_of_them(tmp_path: Path) -> None:
         (_takes_a_no_for_a_yes, "work-order-again-gets-reopened"),
         (_keeps_the_old_due_date, "work-order-escalated-by-its-new-date"),
         (_closes_a_cancelled_one_as_done, "cancelled-work-order-gets-closed"),
+        # the reminders go on each day beside them
+        (partial(_is_escalated_by, cycle='="R/" + dueAt + "/P8D"'), "work-order-escalated-weekly"),
+        (partial(_is_escalated_by, cycle='="R/" + dueAt + "/P70D"'), "work-order-escalated-weekly"),
+        (partial(_is_escalated_by, cycle='="R2/" + dueAt + "/P7D"'), "work-order-escalated-weekly"),
     ],
 )
 def test_an_edit_that_breaks_the_policy_is_found_by_a_rule_that_says_why(
