@@ -224,8 +224,10 @@ class Item(Base):
     camera: Mapped[Camera] = reference()
     master: Mapped["Master | None"] = reference()
     copy: Mapped["Copy | None"] = reference()
+    # the case is named as well, for the index of kind and case: SQLite else reads all records of all cases
     retrieval_record: Mapped["Document | None"] = reference(
-        primaryjoin="and_(Document.item_id == Item.id, Document.kind == 'retrieval-record')"
+        primaryjoin="and_(Document.item_id == Item.id, Document.application_id == Item.application_id, "
+        "Document.kind == 'retrieval-record')"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, load_only
 
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
@@ -137,10 +137,12 @@ def list_acts_hidden(uow: UnitOfWork, application_id: str) -> set[tuple[str, dat
 
     One act has one moment, so everything that was written with it is known by these two.
     """
-    query = select(Matter).where(
-        Matter.application_id == application_id, Matter.kind == KIND, Matter.opened_by.is_not(None)
-    )
-    recorded = uow.session.scalars(query).all()
+    # all kinds, of which the openers of others are seen: with a kind, SQLite would read all violations for it
+    recorded = uow.session.scalars(
+        select(Matter)
+        .where(Matter.application_id == application_id, Matter.opened_by.is_not(None))
+        .options(load_only(Matter.kind, Matter.opened_by, Matter.opened_at))
+    ).all()
     seen = list_openers_seen(uow, recorded)
     return {(str(matter.opened_by), matter.opened_at) for matter in recorded if matter.id not in seen}
 
