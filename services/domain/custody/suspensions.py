@@ -143,9 +143,10 @@ def of_person(uow: UnitOfWork, person_id: str) -> list[Suspension]:
 
 def has_left(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether a person has left; the account stays while they hold copies, which are closed meanwhile (R46)."""
-    if not uow.session.get_one(Person, person_id).active:
-        return True
-    return any(row.cause == CUSTODIAN_LEFT for row in of_person(uow, person_id))
+    leaves = exists().where(Suspension.person_id == person_id, Suspension.cause == CUSTODIAN_LEFT, is_open(uow.now))
+    query = select(Person.active, leaves).where(Person.id == person_id)
+    active, is_leaving = uow.session.execute(query).one()
+    return not active or bool(is_leaving)
 
 
 def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:
