@@ -143,8 +143,11 @@ def of_person(uow: UnitOfWork, person_id: str) -> list[Suspension]:
 
 def has_left(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether a person has left; the account stays while they hold copies, which are closed meanwhile (R46)."""
-    leaving = exists().where(Suspension.person_id == person_id, Suspension.cause == CUSTODIAN_LEFT, is_open(uow.now))
-    return bool(uow.session.scalar(select(~Person.active | leaving).where(Person.id == person_id)))
+    uow.session.flush()
+    leaves = exists().where(Suspension.person_id == person_id, Suspension.cause == CUSTODIAN_LEFT, is_open(uow.now))
+    query = select(Person.active, leaves).where(Person.id == person_id)
+    active, is_leaving = uow.session.execute(query).one()
+    return not active or bool(is_leaving)
 
 
 def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:
