@@ -150,9 +150,12 @@ def _end(loan: LoanLine) -> datetime:
 
 def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """Return one of the actor's hand-overs; reading it is an event. NotFound for everybody else."""
-    hand_over = custody_log.get_mine(uow, hand_over_id, for_change=False)
-    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
+    return _mine(uow, custody_log.get_mine(uow, hand_over_id, for_change=False))
+
+
+def _mine(uow: UnitOfWork, hand_over: HandOver) -> HandOverView:
+    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over.id, application_id=hand_over.application_id)
+    [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over.id))
     return view
 
 
@@ -161,7 +164,7 @@ def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
     hand_over = uow.session.scalar(select(HandOver).join(HandOver.copies).where(Copy.id == copy_id))
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
         raise NotFound(Message("copy"), copy_id)
-    view = get_mine(uow, hand_over.id)
+    view = _mine(uow, hand_over)
     return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 
