@@ -183,9 +183,12 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
 
 
 def get_names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
-    """Map these people's ids to their names, in one statement at most; unknown ids are left out."""
+    """Map these people's ids to their names, in one statement at most; unknown ids are left out.
+
+    None where the unit has loaded the directory, which has everybody who holds a post.
+    """
     ids = {person_id for person_id in person_ids if person_id is not None}
-    directory: Directory | None = _cache(uow).get(DIRECTORY)
+    directory: Directory | None = _cache(uow).get(DIRECTORY) if DIRECTORY in uow.session.info else None
     people = directory.people if directory is not None else {}
     names = {person_id: people[person_id].name for person_id in ids if person_id in people}
     if ids == names.keys():

@@ -43,7 +43,7 @@ def list_offered(uow: UnitOfWork) -> list[tuple[str, str]]:
 def require_free(uow: UnitOfWork, number: str, *, field: str = "medium") -> Medium:
     """Return the medium with this number, locked; Refused where the actor cannot take it.
 
-    It is not in the register, or no more in use, or with somebody else, or at a site that is closed.
+    It is not in the register, or out of use, or with somebody else, or at a site that is closed.
     """
     query = (
         select(Medium, Site.closed_at, Person.name)
@@ -66,7 +66,7 @@ def require_free(uow: UnitOfWork, number: str, *, field: str = "medium") -> Medi
     if medium.state not in (IN, OUT):
         raise Refused(
             "medium-out-of-use",
-            "The medium {number} is no more in use: choose another one.",
+            "The medium {number} is out of use: choose another one.",
             status=422,
             field=field,
             number=number,
