@@ -263,7 +263,7 @@ def _schedule_values(stored: Mapping[str, Any]) -> Text:
     # of earlier releases, and where it does not change, without these
     days = [Message("due after {days} days", days=stored["days"])] if "days" in stored else []
     items = [Bilingual(item["zh"], item["en"]) for item in stored.get("checklist", ())]
-    return Joined(", ", [stored["every"], *roles, state, *days, *([Joined(" / ", items)] if items else [])])
+    return Joined(", ", [stored["every"], *roles, state, *days, *([Joined("; ", items)] if items else [])])
 
 
 def _role(stored: Mapping[str, Any]) -> Text | str:
