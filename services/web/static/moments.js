@@ -1,6 +1,6 @@
 // Bookmarks and stills beside what plays the footage: what is marked stays in the custody log, and a click goes there.
 // The element that `data-player` names tells what it shows; see the end of player.js.
-for (const desk of document.querySelectorAll(".moments")) {
+document.querySelectorAll(".moments").forEach((desk) => {
   const told = desk.dataset;
   const player = document.getElementById(told.player);
   const ticks = document.getElementById(told.ticks);
@@ -124,4 +124,4 @@ for (const desk of document.querySelectorAll(".moments")) {
   });
   player.keys.b = () => { player.pause(); words.focus(); };
   player.keys.s = () => { player.pause(); buttons[1].focus(); }; // a still stays for good: Enter saves it
-}
+});
