@@ -11,7 +11,7 @@ from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION, Call, calls
 from services.designers.own_workers import Value
-from services.designers.side_by_side import SideBySide
+from services.designers.policy_check.side_by_side import SideBySide
 from services.domain.stages.schema import Stage
 from services.engine.feel import Expression, FeelEvaluationError, to_json
 from services.engine.feel.names import free_names

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from services.designers.side_by_side import SideBySide
+from services.designers.policy_check.side_by_side import SideBySide
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode
 from services.engine.model.bpmn import SCOPES, CallTarget, Element, ElementType, Process

@@ -10,7 +10,7 @@ from services.designers.policy_check.live_variables import (
     called_from,
     reads_of_caller,
 )
-from services.designers.side_by_side import SideBySide
+from services.designers.policy_check.side_by_side import SideBySide
 from services.engine.model.bpmn import Process
 from services.engine.model.parse import parse_bpmn
 

@@ -3,7 +3,7 @@
 import pytest
 from bpmn_makers import diagram, end, job, start
 
-from services.designers.side_by_side import SideBySide
+from services.designers.policy_check.side_by_side import SideBySide
 from services.engine.model.parse import parse_bpmn
 
 TERMINATE = '<bpmn:endEvent id="t"><bpmn:terminateEventDefinition /></bpmn:endEvent>'
