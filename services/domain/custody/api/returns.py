@@ -26,7 +26,10 @@ class DownloadFate(Body):
 
 
 class ReturnBody(Signing):
-    """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed."""
+    """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed.
+
+    The head of the department, in the place of a custodian who has left, attests neither.
+    """
 
     return_to: Literal["security", "storage"]
     downloads: Annotated[list[DownloadFate], Field(max_length=viewings.MOST_DOWNLOADS)] = []  # noqa: RUF012  pydantic copies it
