@@ -118,7 +118,7 @@ def load(uow: UnitOfWork, application_id: str) -> CaseEvidence:
     )
 
 
-def _items(application_id: str) -> Select[Any]:
+def _items(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the items of a case, each with its master and its copy, of which it has one at most."""
     return (
         select(Item, Master, Copy)
@@ -129,7 +129,7 @@ def _items(application_id: str) -> Select[Any]:
     )
 
 
-def _loans(application_id: str) -> Select[Any]:
+def _loans(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the hand-overs of a case, each with the custodian's agreement, its return and the inspection of that."""
     return (
         select(HandOver, Agreement, Return, Inspection)
@@ -141,7 +141,7 @@ def _loans(application_id: str) -> Select[Any]:
     )
 
 
-def _reviews(application_id: str) -> Select[Any]:
+def _reviews(application_id: str) -> Select[*tuple[Any, ...]]:
     """Select the reviews of the application itself, each with its decision, and whether a second person confirmed."""
     confirmed = select(Confirmation.id).where(Confirmation.review_id == Review.id).correlate(Review).exists()
     return (

@@ -33,6 +33,7 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.supervision.periods import Period
 from services.verifier import notes
+from services.verifier.invalid import Invalid
 
 LEAST, SHARE = 5, 0.1
 # How the seed is found; inspections name theirs, so a rule is never changed, and never taken away.
@@ -95,7 +96,7 @@ def seed_of_note(note: str, rule: int) -> str | None:
         return _digest_of(note)
     try:
         return notes.read_checkpoint(note).root_base64
-    except notes.Invalid:
+    except Invalid:
         return None
 
 
