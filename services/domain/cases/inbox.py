@@ -156,7 +156,7 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
     reads_holds = holds.may_read(directory, me)
 
     def judge(facts: CaseFacts, row: Row[*tuple[Any, ...]]) -> tuple[_Open, list[str]] | None:
-        review, application, *department, second, matter, visible = row[:7]
+        review, application, name_zh, name_en, second, matter, visible, *_ = row
         in_pool = any(me in group for group in access_policy.pools_of(directory, facts, review))
         hidden = matter is not None and matter.kind in holds.KINDS and not reads_holds
         if second or not (in_pool or (visible and not hidden)):
@@ -165,7 +165,7 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
             return None
         others = [one for one in access_policy.candidates(directory, facts, review) if one != review.claimed_by]
         refusal = access_policy.refusal_for(directory, facts, review, me)
-        entry = _Open(review, application, *department, facts, second, None, refusal, matter)
+        entry = _Open(review, application, name_zh, name_en, facts, second, None, refusal, matter)
         return (entry, others) if others else None
 
     def choose(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[tuple[_Open, list[str]] | None]:
@@ -265,13 +265,13 @@ def _read(
 
 def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:
     """Return what the review is to the person; None where it does not concern them."""
-    review, application, *department, second, matter = row[:6]
+    review, application, name_zh, name_en, second, matter, *_ = row
     groups = access_policy.pools_of(directory, facts, review)
     if not any(me in group for group in groups):
         return None
     first = None if me in groups[0] else groups[0][0]
     refusal = access_policy.refusal_for(directory, facts, review, me, second=second)
-    return _Open(review, application, *department, facts, second, first, refusal, matter)
+    return _Open(review, application, name_zh, name_en, facts, second, first, refusal, matter)
 
 
 def _section(listing: Listing) -> Section:
