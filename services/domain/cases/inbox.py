@@ -156,11 +156,7 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
     reads_holds = holds.may_read(directory, me)
 
     def judge(facts: CaseFacts, row: Row[*tuple[Any, ...]]) -> tuple[_Open, list[str]] | None:
-<<<<<<< HEAD
-        review, application, name_zh, name_en, second, matter, visible = row[:7]
-=======
         review, application, name_zh, name_en, second, matter, visible, *_ = row
->>>>>>> speed
         in_pool = any(me in group for group in access_policy.pools_of(directory, facts, review))
         hidden = matter is not None and matter.kind in holds.KINDS and not reads_holds
         if second or not (in_pool or (visible and not hidden)):
@@ -269,11 +265,7 @@ def _read(
 
 def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:
     """Return what the review is to the person; None where it does not concern them."""
-<<<<<<< HEAD
-    review, application, name_zh, name_en, second, matter = row[:6]
-=======
     review, application, name_zh, name_en, second, matter, *_ = row
->>>>>>> speed
     groups = access_policy.pools_of(directory, facts, review)
     if not any(me in group for group in groups):
         return None
