@@ -79,7 +79,9 @@ async def link_again(visitor: Visiting, typed: Typed, database: GivenDatabase, s
         await database.run(visitor.actor, directory_links.link_again, settings.directory, entries, person_id, entry_id)
     except Refused as refusal:
         return await _page(visitor, database, settings, refusal=refusal)
-    return visitor.redirect("/admin/directory", Message("Linked, and the person was notified: check what would change."))
+    return visitor.redirect(
+        "/admin/directory", Message("Linked, and the person was notified: check what would change.")
+    )
 
 
 async def _page(
