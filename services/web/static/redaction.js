@@ -118,15 +118,17 @@
   const mode = () => form.querySelector("input[name=mode]:checked").value;
   const style = () => form.querySelector("input[name=style]:checked").value;
   const previews = () => document.getElementById("f-preview").checked;
-  function hide(region) {
+  /** How long a cell of a mosaic is at least, as in the redacted copy (services/vault/redaction/drawing.py). */
+  const cellOf = (side, count) => Math.max(16, Math.ceil(side / count / 8) * 8);
+  const cells = (side, cell) => Math.max(2, Math.floor(side / cell / 2) * 2);
+  function hide(region, cell) {
     if (style() === "solid") {
       pen.fillStyle = "#000";
       pen.fill(region);
       return;
     }
-    const cell = mode() === "keep-one" ? Math.min(width(), height()) / 8 : 24;
-    small.width = Math.max(1, Math.round(width() / cell));
-    small.height = Math.max(1, Math.round(height() / cell));
+    small.width = cells(width(), cell);
+    small.height = cells(height(), cell);
     const sketch = small.getContext("2d");
     sketch.imageSmoothingEnabled = true;
     sketch.drawImage(video, 0, 0, small.width, small.height);
@@ -152,19 +154,23 @@
     const places = regions.map((region) => placeAt(region, now()));
     if (drag?.place) places.push(drag.place);
     if (previews()) {
-      const region = new Path2D();
+      const boxed = places.filter(Boolean);
       if (mode() === "keep-one") {
+        const region = new Path2D();
         region.rect(0, 0, width(), height());
         pen.save();
         const outside = new Path2D();
         outside.addPath(region);
-        for (const place of places) if (place) outside.rect(place.x, place.y, place.width, place.height);
+        for (const place of boxed) outside.rect(place.x, place.y, place.width, place.height);
         pen.clip(outside, "evenodd");
-        hide(region);
+        hide(region, cellOf(Math.min(width(), height()), 8));
         pen.restore();
       } else {
-        for (const place of places) if (place) region.rect(place.x, place.y, place.width, place.height);
-        hide(region);
+        for (const place of boxed) {
+          const region = new Path2D();
+          region.rect(place.x, place.y, place.width, place.height);
+          hide(region, cellOf(Math.min(place.width, place.height), 4));
+        }
       }
       return;
     }
