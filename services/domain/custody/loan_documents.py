@@ -181,6 +181,7 @@ def _inspection(
         "returnTo": returned.return_to,
         "returnedBy": forms.person_to_json(uow, returned.returned_by),
         "noOtherCopies": returned.attestation.get("noOtherCopies"),
+        **({} if returned.attestation.get("noOtherCopies") else {"attested": False}),
         **_in_place_of(uow, returned),
         "downloads": [
             {

@@ -37,7 +37,8 @@ def _returned_by(check: JsonView) -> str:
 
 
 def _attested(check: JsonView) -> str:
-    return "归还人声明没有保留" if check.get("noOtherCopies") else "无人声明"
+    # sheets of recalls that earlier releases have filed lack it; they stay as they were printed
+    return "无人声明" if check.get("attested") is False else "归还人声明没有保留"
 
 
 def _findings(check: JsonView) -> Cell:
