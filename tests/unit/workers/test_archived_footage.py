@@ -525,7 +525,7 @@ async def test_nothing_is_disposed_of_that_an_open_application_asks_for(desk_of_
     desk.clock.turn(5 * YEAR)
 
     def listed() -> list[str]:
-        return [one.application.id for one in desk.do(disposals.list_candidates, 10)]
+        return [application_id for _, application_id in desk.do(disposals.list_ended, 10)]
 
     assert listed() == [earlier.id]
     other = desk.case("hall")
