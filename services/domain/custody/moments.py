@@ -95,29 +95,29 @@ def require_open(
     if kind == "copy":
         copy, viewing = viewings.require_open(uow, footage_id, viewing_id, address=address, lock=lock)
         return OpenedFootage(
-            kind,
-            copy.copy_id,
-            copy.copy_id,
-            copy.application_id,
-            copy.hand_over_id,
-            copy.purpose,
-            copy.copy_id,
-            copy.sealed,
-            copy.sitting_id,
-            viewing,
+            kind=kind,
+            id=copy.copy_id,
+            copy_id=copy.copy_id,
+            application_id=copy.application_id,
+            hand_over_id=copy.hand_over_id,
+            purpose=copy.purpose,
+            key_id=copy.copy_id,
+            sealed=copy.sealed,
+            sitting_id=copy.sitting_id,
+            viewing=viewing,
         )
     derivative = derivative_viewings.check(uow, footage_id, address=address)
     return OpenedFootage(
-        kind,
-        derivative.derivative_id,
-        derivative.copy_id,
-        derivative.application_id,
-        derivative.hand_over_id,
-        derivative.purpose,
-        derivative.key_id,
-        derivative.sealed,
-        derivative.sitting_id,
-        derivative_viewings.get_mine(uow, footage_id, viewing_id, lock=lock),
+        kind=kind,
+        id=derivative.derivative_id,
+        copy_id=derivative.copy_id,
+        application_id=derivative.application_id,
+        hand_over_id=derivative.hand_over_id,
+        purpose=derivative.purpose,
+        key_id=derivative.key_id,
+        sealed=derivative.sealed,
+        sitting_id=derivative.sitting_id,
+        viewing=derivative_viewings.get_mine(uow, footage_id, viewing_id, lock=lock),
     )
 
 
