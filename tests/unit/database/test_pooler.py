@@ -142,8 +142,9 @@ def test_an_act_leaves_nothing_on_the_connection_that_the_next_one_gets(database
     together = Barrier(CONNECTIONS)
 
     def look(uow: UnitOfWork) -> tuple[int, list[Any]]:
+        pid = backend(uow)  # the first statement begins the transaction, which holds its connection
         together.wait(PATIENCE)
-        return backend(uow), left(uow)
+        return pid, left(uow)
 
     found = at_once(*[lambda: database.run_now(ACTOR, look)] * CONNECTIONS)
     assert len({pid for pid, _ in found}) == CONNECTIONS
