@@ -16,6 +16,7 @@ from archived_case import CONFIRMER, PROPOSER, DisposalDesk, archived
 from behalf_case import DRAFTER, add_legal
 from chaos_matters import COURSES
 from loan_matter import LoanDesk, lent
+from portal_client import Portal
 from prepared_desk import prepared_desk
 from provided_case import DECIDERS, WISH, lent_to_security
 from redacted_case import RECIPE, made, watch
@@ -264,6 +265,19 @@ each_kind = pytest.mark.parametrize("kind", PLAYED)
 
 def test_every_kind_is_tried() -> None:
     assert set(PLAYED) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, one in KINDS.items() if one.has_form])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_its_form_opens_for_who_may_ask(kind: str, language: str, tried: Make) -> None:
+    one = tried(kind)
+    async with Portal(one.desk) as portal:
+        client = await portal.signed_in(str(one.play.by))
+        client.cookies.set("footage_desk_language", language)
+        form = await client.get(f"/matters/new/{kind}?case={one.loan.application_id}")
+    assert form.status_code == 200, form.text
+    assert f'lang="{language}' in form.text
+    assert 'name="reason"' in form.text or not KINDS[kind].one_form
 
 
 @pytest.mark.requirement("R2", "R50", refuses=True)

@@ -27,6 +27,7 @@ from services.domain.custody import grants, hand_overs, returns, suspensions, vi
 from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
 from services.domain.matters import problems
+from services.domain.matters.kinds import KINDS
 from services.domain.rules import agreed_limits
 from services.domain.staffing import leaving
 from services.runtime.errors import NotPermitted, Refused
@@ -417,3 +418,25 @@ async def test_what_happens_to_a_loan(state: str, act: str, desk_of: Callable[[s
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_a_cell_for_every_act(state: str) -> None:
     assert list(CELLS[state]) == list(ACTS)
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_each_form_opens_or_says_why_not(state: str, desk_of: Callable[[str], LoanDesk]) -> None:
+    """The form of each kind, for each of those around the loan, whatever has happened to it."""
+    loan = desk_of(state)
+    opened = set[str]()
+    async with Portal(loan.desk) as portal:
+        for person in ("head", NEW_KEEPER, "reviewer", "security-head", *({"keeper"} - {loan_left(loan)})):
+            client = await portal.signed_in(person)
+            for kind in (code for code, one in KINDS.items() if one.has_form):
+                answer = await client.get(f"/matters/new/{kind}?case={loan.application_id}")
+                assert answer.status_code in (200, 403, 404, 409), (person, kind, answer.text)
+                if answer.status_code == 200:
+                    opened.add(kind)
+    done = {act.replace(" ", "-") for act, (answer, _) in CELLS[state].items() if answer == "applied"}
+    assert opened >= done
+
+
+def loan_left(loan: LoanDesk) -> str | None:
+    """The custodian who has left, and does not sign in any more."""
+    return "keeper" if loan.desk.run(suspensions.has_left, "keeper") else None
