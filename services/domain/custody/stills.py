@@ -82,13 +82,11 @@ def prepare(
             "still-too-large",
             "The footage at this moment is too large to be read for one image: choose a moment close by.",
         )
-    # of a redacted copy one byte less: a picture out of a fragment is not the fragment watched
-    length = place.fragment.length if kind == "copy" else place.fragment.length - 1
     viewings.count_read(
         uow,
         opened.viewing,
         place.fragment.offset,
-        length,
+        place.fragment.length,
         subject=kind,
         application_id=opened.application_id,
     )

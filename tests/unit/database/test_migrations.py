@@ -14,6 +14,7 @@ from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.case_texts import CaseText
 from services.database.tables.copies import Copy
+from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import FailedPreservation
@@ -529,4 +530,48 @@ def test_copies_of_before_are_found_by_the_moments_that_they_show(empty_database
         "whole": (NOON, NOON + timedelta(hours=1)),
         "empty": (None, None),
     }
+    database.close()
+
+
+@pytest.mark.requirement("R58")
+def test_a_redacted_copy_that_is_being_watched_is_watched_on(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1204")
+    of_case = {"application_id": "a", "item_id": "i"}
+    attempt = {**of_case, "subject_id": "x", "job_key": 1, "bucket": "b", "started_at": NOON}
+    matter = {"kind": "redaction", "opened_at": NOON, "facts": "{}", "facts_sha256": "x", "route": "[]"}
+    viewing = {"derivative_id": "d", "person_id": "p", "opened_at": NOON, "address": "x", "reads": 2, "bytes_read": 90}
+    read = [[0, 50], [100, 140]]
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": "a", "reason": "", "created_at": NOON}],
+            **RECORDERS,
+            "items": [{"id": "i", "application_id": "a", **OF_ITEM}],
+            "upload_attempts": [{"id": name, "key": name, "purpose": name, **attempt} for name in ("master", "copy")],
+            "masters": [
+                {
+                    **{"id": "m", **of_case, "attempt_id": "master", "origin": "recorder"},
+                    **{"retrieved_at": NOON, "sealed": "{}"},
+                }
+            ],
+            "copies": [{"id": "c", **of_case, "attempt_id": "copy", "master_id": "m", "made_at": NOON, "sealed": "{}"}],
+            "matters": [{"id": "r", "number": "r", "application_id": "a", **matter}],
+            "derivatives": [
+                {
+                    **{"id": "d", **of_case, "matter_id": "r", "copy_id": "c", "master_id": "m"},
+                    **{"recipe": "{}", "recipe_sha256": "x", "queued_at": NOON},
+                }
+            ],
+            "derivative_viewings": [
+                {"id": "v", **viewing, "ranges": json.dumps(read), "played": "[]", "credited_ms": 0}
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    row = database.run_now(Actor("system", "test"), lambda uow: uow.session.get_one(DerivativeViewing, "v"))
+    assert (row.ranges, row.streamed) == (read, read)
     database.close()
