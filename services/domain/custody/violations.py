@@ -157,12 +157,11 @@ def _open(
         kind=kind,
         due_at=due_at,
         problem_id=problem_id,
+        further=due_at is None and problem_id is None and bool(_list_open(uow, hand_over, kind)),
         opened_at=uow.now,
         facts=facts,
         accused=accused,
     )
-    if due_at is None and problem_id is None and _list_open(uow, hand_over, kind):
-        violation.problem_id = begin_handling(uow, violation).id
     uow.session.add(violation)
     uow.session.flush()
     since = min((row.since for row in suspensions.list_freezes(uow, hand_over)), default=None)
@@ -502,6 +501,6 @@ def _list_open(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Sequence[Viol
         Violation.kind == kind,
         Violation.due_at.is_(None),
         Violation.closed_at.is_(None),
-        Violation.problem_id.is_(None) | (Violation.problem_id == Violation.matter_id),
+        Violation.problem_id.is_(None),
     )
     return uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)).all()

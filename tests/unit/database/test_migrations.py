@@ -575,3 +575,43 @@ def test_a_redacted_copy_that_is_being_watched_is_watched_on(empty_database_url:
     row = database.run_now(Actor("system", "test"), lambda uow: uow.session.get_one(DerivativeViewing, "v"))
     assert (row.ranges, row.streamed) == (read, read)
     database.close()
+
+
+@pytest.mark.requirement("R65")
+def test_a_violation_of_before_that_is_beside_an_open_one_stays_beside_it(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1204")
+    of_loan = {"application_id": "a", "hand_over_id": "h"}
+    offered = {"custodian_id": "p", "offered_at": NOON, "take_up_until": NOON, "use_days": 1, "accepted_at": NOON}
+    matter = {"kind": "violation", "opened_at": NOON, "facts": "{}", "facts_sha256": "x", "route": "[]"}
+    found = {"first": None, "beside": "beside", "reported": "report"}
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": "a", "reason": "", "created_at": NOON}],
+            "hand_overs": [{"id": "h", "application_id": "a", **offered, "due_at": NOON}],
+            "matters": [{"id": name, "number": name, **of_loan, **matter} for name in (*found, "report")],
+            "violations": [
+                {"id": name, **of_loan, "kind": "breach", "opened_at": NOON, "facts": "{}"}
+                | {"matter_id": name, "problem_id": problem}
+                for name, problem in found.items()
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> dict[str, tuple[object, ...]]:
+        return {row.id: (row.problem_id, row.matter_id, row.further) for row in uow.session.scalars(select(Violation))}
+
+    assert database.run_now(Actor("system", "test"), read) == {
+        "first": (None, "first", False),
+        "beside": (None, "beside", True),
+        "reported": ("report", "reported", False),
+    }
+    another = {**of_loan, "kind": "breach", "opened_at": NOON, "facts": {}}
+    with pytest.raises(Retryable, match="in the database already"):
+        database.run_now(Actor("system", "test"), lambda uow: uow.session.add(Violation(**another)))
+    database.run_now(Actor("system", "test"), lambda uow: uow.session.add(Violation(**another, further=True)))
+    database.close()
