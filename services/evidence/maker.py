@@ -21,10 +21,12 @@ from typing import Any, cast
 import anyio
 
 from services.database.leases import Lease
+from services.database.tables.evidence_packages import PackageAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.packages import making
 from services.domain.packages.making import Order
+from services.domain.retrieval import making_attempts
 from services.evidence import package
 from services.evidence.archive import Chunks, StreamWriter
 from services.evidence.package import How, Prepared
@@ -171,8 +173,8 @@ class PackageMaker:
             return
         except Exception as error:
             away = isinstance(error, Retryable) and error.away is not None
-            await self._give_up(order, making.AWAY if away else making.FAILED)
-            await self._database.run(ACTOR, making.fail_after_runs, order.attempt_id, _cause_of(error))
+            await self._give_up(order, making_attempts.AWAY if away else making_attempts.FAILED)
+            await self._database.run(ACTOR, making.fail_after_runs, order.attempt_id, making_attempts.cause_of(error))
             raise
         finally:
             reached.stopped.set()
@@ -242,11 +244,11 @@ class PackageMaker:
     async def _sweep(self, breaker: Breaker) -> None:
         """Remove what runs have left that were given up: parts, object and key, by their exact names."""
         after = ""
-        while left := await self._database.read(ACTOR, making.list_unswept, AT_ONCE, after):
+        while left := await self._database.read(ACTOR, making_attempts.list_unswept, PackageAttempt, AT_ONCE, after):
             after = left[-1][0]
             for attempt_id, bucket, key in shuffled(left):
                 if await breaker.is_done(run_in_thread(self._remove, attempt_id, bucket, key), key):
-                    await self._database.run(ACTOR, making.mark_swept, [attempt_id])
+                    await self._database.run(ACTOR, making_attempts.mark_swept, PackageAttempt, [attempt_id])
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more."""
@@ -398,8 +400,3 @@ def _sealed(order: Order, stored: Uploaded[str]) -> dict[str, Any]:
         "sha256Plain": stored.sha256_plain,
         "sha256Cipher": stored.sha256_cipher,
     }
-
-
-def _cause_of(error: Exception) -> str:
-    """Return what people read of it; the text of an error of ours alone."""
-    return str(error) if isinstance(error, Retryable) else type(error).__name__

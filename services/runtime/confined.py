@@ -25,6 +25,7 @@ WALLS = ("seccomp", "Landlock")
 REQUIRED = "confinement.required"
 PROBE_SECONDS = 60
 _CHUNK = 1 << 16
+_TAIL = 1 << 12
 ATTEMPTED = "a confined process attempted what it may not do, and was killed"
 
 
@@ -52,6 +53,14 @@ def require_walls(required: bool) -> None:
 def environment() -> dict[str, str]:
     """Return the environment of a confined process."""
     return clean_environment(insist=_policy.required)
+
+
+async def read_tail(stream: asyncio.StreamReader | None) -> str:
+    """Read all of what a process says, and return the end of it, at most ``_TAIL`` bytes."""
+    tail = b""
+    while stream is not None and (chunk := await stream.read(_TAIL)):
+        tail = (tail + chunk)[-_TAIL:]
+    return tail.decode(errors="replace")
 
 
 def kill(process: asyncio.subprocess.Process) -> None:

@@ -43,14 +43,17 @@ def merge(spans: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[
     return merged
 
 
+def merge_within(whole: Span, spans: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
+    """Return the parts of ``whole`` that the merged spans cover; the rest is as of ``merge``."""
+    parts = (span.intersect(whole) for span in merge(spans, tolerance=tolerance))
+    return [part for part in parts if part is not None]
+
+
 def gaps(asked: Span, covered: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
     """Return the gaps in ``asked``, without those of ``tolerance`` or less."""
     missing: list[Span] = []
     cursor = asked.start
-    for span in merge(covered):
-        part = span.intersect(asked)
-        if part is None:
-            continue
+    for part in merge_within(asked, covered):
         if part.start - cursor > tolerance:
             missing.append(Span(cursor, part.start))
         cursor = max(cursor, part.end)
@@ -63,5 +66,4 @@ def covered_share(asked: Span, covered: Iterable[Span]) -> float:
     """Return covered over asked time, 0 to 1; 1 for an empty span."""
     if not asked.duration:
         return 1.0
-    inside = (span.intersect(asked) for span in merge(covered))
-    return sum((part.duration for part in inside if part), timedelta()) / asked.duration
+    return sum((part.duration for part in merge_within(asked, covered)), timedelta()) / asked.duration

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
-from services.domain.work_orders import service
+from services.domain.work_orders import opening
 from services.runtime.errors import NotPermitted
 
 JOB_TYPE = "open-work-orders"
@@ -19,7 +19,7 @@ class Command:
 
 async def handle(command: Command, database: Database) -> None:
     try:
-        await database.run(ACTOR, service.open_defect, command.defect)
+        await database.run(ACTOR, opening.open_defect, command.defect)
     except KeyError:
         raise NotPermitted(
             f"could not open a work order | {command.defect} | the maintenance has no such part | correct the variable "

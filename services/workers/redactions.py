@@ -14,9 +14,11 @@ from typing import Any
 import anyio
 
 from services.database.leases import Lease
+from services.database.tables.derivatives import DerivativeAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import derivatives
 from services.domain.custody.derivatives import LabelFacts, Order
+from services.domain.retrieval import making_attempts
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Beat, run_each
@@ -99,8 +101,10 @@ class RedactionMaker:
             return
         except Exception as error:
             away = isinstance(error, Retryable) and error.away is not None
-            await self._give_up(order, derivatives.AWAY if away else derivatives.FAILED)
-            await self._database.run(ACTOR, derivatives.fail_after_runs, order.attempt_id, _cause_of(error))
+            await self._give_up(order, making_attempts.AWAY if away else making_attempts.FAILED)
+            await self._database.run(
+                ACTOR, derivatives.fail_after_runs, order.attempt_id, making_attempts.cause_of(error)
+            )
             raise
         facts = {**_facts(redaction), "tools": tools()}
         if not await self._database.run(ACTOR, derivatives.finish, order.attempt_id, sealed.to_json(), facts):
@@ -159,11 +163,11 @@ class RedactionMaker:
     async def _sweep(self, breaker: Breaker) -> None:
         """Remove what runs have left that were given up: parts, object, label and key, by their exact names."""
         after = ""
-        while left := await self._database.read(ACTOR, derivatives.list_unswept, AT_ONCE, after):
+        while left := await self._database.read(ACTOR, making_attempts.list_unswept, DerivativeAttempt, AT_ONCE, after):
             after = left[-1][0]
             for attempt_id, bucket, key in shuffled(left):
                 if await breaker.is_done(run_in_thread(self._remove, attempt_id, bucket, key), key):
-                    await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id])
+                    await self._database.run(ACTOR, making_attempts.mark_swept, DerivativeAttempt, [attempt_id])
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more. The label goes before its object, as everywhere."""
@@ -225,8 +229,3 @@ def _facts(redaction: Redaction) -> dict[str, Any]:
         "turned": any(one.turned for one in done),
         "sound": any(one.sound for one in done),
     }
-
-
-def _cause_of(error: Exception) -> str:
-    """Return what people read of it; the text of an error of ours alone."""
-    return str(error) if isinstance(error, Retryable) else type(error).__name__

@@ -18,7 +18,7 @@ import yaml
 from promql import Named, names_in
 
 import services
-from services.domain.cases.metrics import STATES
+from services.domain.cases.states import STATES
 from services.engine.metrics import ELEMENT_ACTIONS, INCIDENT_ACTIONS, JOB_ACTIONS, EngineMetrics
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable

@@ -22,9 +22,9 @@ from services.demo.organisation import demo_id
 from services.domain.custody import violations
 from services.domain.process.instances import check_instances
 from services.domain.supervision import service as inspections
-from services.domain.work_orders import service
+from services.domain.work_orders import opening, service
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.runtime import metrics
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -58,7 +58,7 @@ async def found(desk: People, client: PyzeebeEngineClient, day: str) -> list[tup
 async def open_work_order(desk: People) -> None:
     def open_one(uow: UnitOfWork) -> None:
         doer = Role(person_id=demo_id(CUSTODIAN))
-        service.open_work_order(
+        opening.open_work_order(
             uow, "device-service", Subject("recorder", "one", "一号录像机"), key="one", doer=doer, by_system=True
         )
 

@@ -13,9 +13,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
-from services.domain.work_orders import service
+from services.domain.work_orders import opening, service
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Answered, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
@@ -24,7 +25,7 @@ DAYS = 7  # until the service of a device is due
 
 async def opened(desk: People, *, verified: bool = True) -> str:
     def act(uow: UnitOfWork) -> str:
-        return service.open_work_order(
+        return opening.open_work_order(
             uow,
             "device-service",
             Subject("recorder", "one", "一号录像机"),

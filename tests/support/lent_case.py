@@ -49,7 +49,7 @@ from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.domain.storage import devices, media, sites
 from services.domain.storage.schemas import DeviceBody, MediumBody, SiteBody
-from services.domain.work_orders import service as work_orders
+from services.domain.work_orders import opening
 from services.domain.work_orders.roles import Role
 from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import Retryable
@@ -253,10 +253,10 @@ def _plan(uow: UnitOfWork, site_id: str) -> str:
 
 def _work_order(uow: UnitOfWork) -> str:
     """A work order of the storage office, which Security verifies."""
-    return work_orders.open_work_order(
+    return opening.open_work_order(
         uow,
         "device-service",
-        work_orders.Subject("recorder", "recorder", "none"),
+        opening.Subject("recorder", "recorder", "none"),
         key="none",
         doer=Role("storage-operator", department_kind="storage"),
         verifier=Role("security-reviewer", department_kind="security"),

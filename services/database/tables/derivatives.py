@@ -84,9 +84,11 @@ class DerivativeAttempt(Base):
 class DerivativeViewing(Base):
     """One person's viewing of a redacted copy: bytes that were read, and what the player has played of them.
 
-    ``played`` are merged [from, to) in milliseconds after the first picture, of pictures that were read;
-    ``credited_ms`` counts all that was reported, which is no faster than the clock allows. ``credit_left_ms`` is what
-    the person could report at once then, at ``credited_at``, of all viewings; None before the first report.
+    ``ranges`` are all bytes of the plaintext that were read, for stills and thumbnails too, and ``streamed`` those that
+    the player has read, both as merged [from, to). ``played`` are merged [from, to) in milliseconds after the first
+    picture, of pictures that the player has read; ``credited_ms`` counts all that was reported, which is no faster than
+    the clock allows. ``credit_left_ms`` is what the person could report at once then, at ``credited_at``, of all
+    viewings; None before the first report.
     """
 
     __tablename__ = "derivative_viewings"
@@ -99,7 +101,8 @@ class DerivativeViewing(Base):
     last_read_at: Mapped[datetime | None]
     reads: Mapped[int] = mapped_column(default=0)
     bytes_read: Mapped[int] = mapped_column(default=0)
-    ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
+    ranges: Mapped[list[Any]] = mapped_column(default=list)
+    streamed: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     strips: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of small pictures that were made
     played: Mapped[list[Any]] = mapped_column(default=list)
     credited_ms: Mapped[int] = mapped_column(default=0)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base, new_id
 
 OPEN = text("closed_at IS NULL")
-UNDATED = text("due_at IS NULL AND problem_id IS NULL AND closed_at IS NULL")
+UNDATED = text("due_at IS NULL AND problem_id IS NULL AND closed_at IS NULL AND NOT further")
 
 
 class Violation(Base):
@@ -18,9 +18,9 @@ class Violation(Base):
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
     again; after a cleared one at the hard maximum it is the end of the time that was left to return the copies.
     ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a later
-    report of the same loan may find another one. Its own matter stands there for a further violation of the same loan
-    and kind that is open at the same time, of other people or in another report. ``hand_over_id``: None where the case
-    has no loan. The key of those without a due date holds for open ones: a leak may come after an earlier one was
+    report of the same loan may find another one. ``further``: opened beside another violation of the same loan and
+    kind that was open, of other people or in another report. ``hand_over_id``: None where the case has no loan. The key
+    of those without a due date holds for open ones that are not ``further``: a leak may come after an earlier one was
     decided.
     """
 
@@ -39,6 +39,7 @@ class Violation(Base):
     kind: Mapped[str]  # of services.domain.custody.violations.KINDS
     due_at: Mapped[datetime | None]
     problem_id: Mapped[str | None] = mapped_column(ForeignKey("matters.id"), index=True, unique=True)
+    further: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     opened_at: Mapped[datetime]
     facts: Mapped[dict[str, Any]]
     accused: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # people, by id

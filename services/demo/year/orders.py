@@ -23,10 +23,11 @@ from services.demo.organisation import demo_id
 from services.demo.year.past import MEMBER_PASSWORD, Past, proof
 from services.domain.accounts.signatures.given import Proof
 from services.domain.process import messages
-from services.domain.work_orders import service, tasks
+from services.domain.work_orders import opening, service, tasks
 from services.domain.work_orders.kinds import get_label
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Answered, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 
 CLOSED, WAITING, DONE, AGAIN, LATE, CANCELLED = "closed", "waiting", "done", "again", "late", "cancelled"
 DAY = timedelta(days=1)
@@ -198,7 +199,7 @@ def make(past: Past, planned: Planned) -> str:
         role = Role(person_id=loan_of)
     order = past.act(
         None,
-        service.open_work_order,
+        opening.open_work_order,
         planned.kind,
         subject,
         key=f"year:{planned.kind}:{planned.days_ago}:{subject.id}",

@@ -72,13 +72,7 @@ def begin_enrolment(uow: UnitOfWork, person_id: str, relying_party: RelyingParty
     Refused for a person with too many passkeys.
     """
     person = uow.session.get_one(Person, person_id)
-    existing = list_passkeys(uow, person_id)
-    if len(existing) >= MAX_PASSKEYS:
-        raise Refused(
-            "passkeys-enough",
-            "You already have {most} passkeys: remove one that you do not use.",
-            most=MAX_PASSKEYS,
-        )
+    existing = _require_fewer(uow, person_id)
     challenge = secrets.token_bytes(32)
     row = signature_challenges.add(
         uow,
@@ -116,8 +110,12 @@ def finish_enrolment(
 ) -> Passkey:
     """Verify the browser's new passkey and add it.
 
-    ``attestation``: credentialId, clientDataJSON and attestationObject, in base64url. Refused where verification fails.
+    ``attestation``: credentialId, clientDataJSON and attestationObject, in base64url. Refused where verification fails,
+    and for a person who has got too many passkeys since it was begun.
     """
+    # of two that are finished at once, the second sees the first
+    uow.session.get_one(Person, person_id, with_for_update={"key_share": True})
+    _require_fewer(uow, person_id)
     challenge = signature_challenges.consume(uow, enrolment_id, "enrolment")
     credential = {
         "id": attestation["credentialId"],
@@ -250,3 +248,15 @@ def _get_own(uow: UnitOfWork, passkey_id: str) -> Passkey:
     if passkey is None or passkey.person_id != uow.actor.id or passkey.ended_at is not None:
         raise NotFound(Message("passkey"), passkey_id)
     return passkey
+
+
+def _require_fewer(uow: UnitOfWork, person_id: str) -> list[Passkey]:
+    """Return the person's passkeys; Refused where there are ``MAX_PASSKEYS``."""
+    existing = list_passkeys(uow, person_id)
+    if len(existing) >= MAX_PASSKEYS:
+        raise Refused(
+            "passkeys-enough",
+            "You already have {most} passkeys: remove one that you do not use.",
+            most=MAX_PASSKEYS,
+        )
+    return existing

@@ -18,7 +18,7 @@ from services.domain.access.administrators import require_administrator
 from services.domain.accounts import held_copies, passwords, posts, staff
 from services.domain.accounts.schemas import NewPerson
 from services.domain.accounts.staff import Details, InitialPassword
-from services.domain.change_requests import service as change_requests
+from services.domain.change_requests import deciders
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
@@ -230,7 +230,7 @@ def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None,
         CHAT: (row.chat_id or "", details.chat_id or ""),
     }
     changes = {name: (old, new) for name, (old, new) in pairs.items() if old != new}
-    if changes.keys() - {LANGUAGE} and change_requests.decides(uow, row.id):
+    if changes.keys() - {LANGUAGE} and deciders.decides(uow, row.id):
         raise _refused(
             Message(
                 "{login} decides about applications: change this account by hand, with a second person", login=row.login

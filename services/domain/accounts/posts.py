@@ -18,7 +18,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import department_to_json, get_department, get_person_for_update
 from services.domain.audit import trail as audit_trail
-from services.domain.change_requests import holds
+from services.domain.change_requests import deciders, holds
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
@@ -84,8 +84,8 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     if is_leaving(uow, person_id):
         raise Refused("leaving", "This person leaves: no post is assigned, unless the person stays.")
     check_compatible(uow, person_id, request)
-    set_up = change_requests.is_set_up(uow)
-    if request.kind != "member" or change_requests.decides(uow, person_id):
+    set_up = deciders.is_set_up(uow)
+    if request.kind != "member" or deciders.decides(uow, person_id):
         context = {"person": row.name, "department": department_to_json(uow, request.department_id)}
         change_requests.authorise(uow, Change("post", person_id, request.as_json(), context))
     post = add(uow, person_id, request)

@@ -30,7 +30,7 @@ from services.domain.accounts.changes import (
     refuse_oneself,
 )
 from services.domain.audit import trail as audit_trail
-from services.domain.change_requests import holds
+from services.domain.change_requests import deciders, holds, open_requests
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.runtime.errors import NotFound, Refused
@@ -137,7 +137,7 @@ def apply_details(uow: UnitOfWork, row: Person, details: Details) -> None:
     person_id = row.id
     values = _checked_values(uow, details)
     old = {name: getattr(row, name) for name in GUARDED if getattr(row, name) != values[name]}
-    if old and change_requests.decides(uow, person_id):
+    if old and deciders.decides(uow, person_id):
         context = {"department": department_to_json(uow, values["department_id"])} if "department_id" in old else {}
         # what neither had nor gets an id in the chat app is asked for in the form of the first releases
         new = {name: value for name, value in values.items() if name != "chat_id" or value or name in old}
@@ -184,7 +184,7 @@ def activate(uow: UnitOfWork, person_id: str) -> Person:
     lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
-    if not row.active and change_requests.decides(uow, person_id):
+    if not row.active and deciders.decides(uow, person_id):
         change_requests.authorise(uow, Change("activate", person_id, {}))
     apply_changes(uow, row, "person", {"active": True})
     return row
@@ -419,7 +419,7 @@ def _is_staffed(uow: UnitOfWork, department_id: str) -> bool:
     people = select(Person.id).where(Person.department_id.in_(with_those_below))
     held = select(Post.id).where(Post.department_id.in_(with_those_below))
     return any(uow.session.scalar(query.limit(1)) is not None for query in (people, held)) or any(
-        request.payload["department"] in with_those_below for request in change_requests.list_open_posts(uow)
+        request.payload["department"] in with_those_below for request in open_requests.list_open_posts(uow)
     )
 
 

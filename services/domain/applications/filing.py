@@ -1,6 +1,6 @@
 """A form that counts: numbered, frozen with its consents, and published to the process (R16, R17, R22)."""
 
-from services.database.tables.applications import Application
+from services.database.tables.applications import Application, Revision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms, outsiders
@@ -16,11 +16,7 @@ def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
     application.submitted_at = application.listed_at = uow.now
     application.number = document_service.next_number(uow, "application")
-    notification_service.mark_done(uow, "correction", application_id=application.id)
-    access_queries.keep_departments(uow, application)
-    attachment_service.bind_form(uow, application.id)
-    outsiders.begin_deadlines(uow, application)
-    revision = forms.freeze(uow, application, by)
+    revision = _freeze(uow, application, by)
     audit_trail.record(
         uow,
         "application-submitted",
@@ -46,11 +42,7 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     application.correction_until = None
     if application.issue == 1:  # the form names the custodian anew; copies that are replaced go to who held them
         application.named_custodian_id = None
-    notification_service.mark_done(uow, "correction", application_id=application.id)
-    access_queries.keep_departments(uow, application)
-    attachment_service.bind_form(uow, application.id)
-    outsiders.begin_deadlines(uow, application)
-    revision = forms.freeze(uow, application, by)
+    revision = _freeze(uow, application, by)
     audit_trail.record(
         uow,
         "application-corrected",
@@ -71,3 +63,12 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
         message_id=key,
         variables={"applicationId": application.id, "itemIds": [item.id for item in items]},
     )
+
+
+def _freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
+    """Freeze the form that counts from now on, with all that goes with it, and end the notice of a correction."""
+    notification_service.mark_done(uow, "correction", application_id=application.id)
+    access_queries.keep_departments(uow, application)
+    attachment_service.bind_form(uow, application.id)
+    outsiders.begin_deadlines(uow, application)
+    return forms.freeze(uow, application, by)

@@ -9,7 +9,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
-from services.domain.change_requests import service as change_requests
+from services.domain.change_requests import deciders
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text, Worded
@@ -75,7 +75,7 @@ def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
     entry = replace(entry, site_id=row.site_id)  # the file says nothing of it
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
         return "unchanged"
-    if service.weakens(row, entry) and change_requests.is_set_up(uow):
+    if service.weakens(row, entry) and deciders.is_set_up(uow):
         raise Refused(
             "camera-line",
             "A lower class, or more days of retention, needs a second person: change this camera on its own page, and "

@@ -13,6 +13,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements, recorders
+from services.domain.change_requests import deciders
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.runtime.errors import NotFound, Refused
@@ -174,7 +175,7 @@ def channel_taken(channel: str) -> Refused:
 
 def _require_as_strict(uow: UnitOfWork, entry: CameraEntry, camera_id: str | None = None) -> None:
     """Refuse a camera that is entered more weakly than a retired one of its channel was, past a second person."""
-    if not change_requests.is_set_up(uow):
+    if not deciders.is_set_up(uow):
         return
     weaker = [Camera.retention_days < entry.retention_days]
     if entry.camera_class == "ordinary":

@@ -36,17 +36,6 @@ from services.runtime.errors import Away
 
 PARTS = get_args(Away)
 UNASSESSED = "unassessed"
-STATES = (
-    "draft",
-    "approval",
-    "correction",
-    "retrieval",
-    "awaiting-receipt",
-    "in-use",
-    "overdue",
-    "return-inspection",
-    "closed",
-)
 
 
 def update_gauges(uow: UnitOfWork) -> None:
@@ -128,7 +117,7 @@ def _states(uow: UnitOfWork) -> None:
     by_state = Counter({str(code): int(number) for code, number in counted})
     closed = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
     by_state["closed"] = uow.session.scalar(closed) or 0
-    for state in STATES:
+    for state in states.STATES:
         metrics.APPLICATIONS.labels(state).set(by_state[state])
 
 

@@ -14,7 +14,7 @@ from services.database.tables.people import Department
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.change_requests import holds, policy, service
+from services.domain.change_requests import holds, open_requests, policy, service
 from services.domain.change_requests.schemas import (
     AccountResetAnswer,
     ChangeRequestAnswer,
@@ -53,7 +53,7 @@ def list_open(uow: UnitOfWork) -> OpenRequestsAnswer:
         uow, [one for row in requests for one in (row.person_id, row.requested_by, row.confirmed_by)]
     )
     asking = access_queries.load_departments(uow, {row.requested_by for row in requests})
-    unheard = service.list_unheard(uow, requests)
+    unheard = open_requests.list_unheard(uow, requests)
     resets = _list_resets(uow, {row.person_id for row in requests if row.person_id is not None})
     return OpenRequestsAnswer(
         requests=[

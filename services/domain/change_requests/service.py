@@ -7,37 +7,26 @@ confirmed it, or after 24 hours in which nobody has objected.
 Whoever changes the set-up locks it before reading who decides, and then rows: so all take their locks in one order.
 """
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy import func, or_, select
 
 from services.database.base import new_id
-from services.database.tables.applications import Application
-from services.database.tables.audit import AuditEvent
 from services.database.tables.change_requests import ChangeRequest
-from services.database.tables.copies import Grant
-from services.database.tables.custody import HandOver
-from services.database.tables.emergency_views import EmergencyGrant
-from services.database.tables.matters import Matter
-from services.database.tables.people import Person, Post
-from services.database.tables.staffing import Leaving
-from services.database.tables.violations import Hearing
+from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import is_administrator, lock_setup, require_administrator
 from services.domain.audit import trail as audit_trail
-from services.domain.change_requests import addresses, holds, policy
+from services.domain.change_requests import addresses, deciders, holds, open_requests, policy
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 MAX_ASKED = 20  # by one administrator: open, or withdrawn within a day
-DECIDED_WITHIN = timedelta(days=30)  # ago a post ended whose person still counts as one who decides
 CARRIED_OUT = "change_requests.carried_out"  # in the session's info: the request that this unit carries out
 
 
@@ -59,86 +48,12 @@ class Change:
         return {**self.payload, "context": self.context} if self.context else self.payload
 
 
-def decides(uow: UnitOfWork, person_id: str) -> bool:
-    """Return whether the person has to do with decisions or footage, so that an act on them needs a second person.
-
-    They hold, will hold or held in the last 30 days a post other than membership, one was asked for them, they hold
-    a copy or are to get one, they may view footage or are named for it in a case that is open, a violation that is open
-    accuses them, or they drafted a case that is open, which they can withdraw. Otherwise an account would be prepared
-    before its post, or between two of them.
-    """
-    post = select(Post.id).where(
-        Post.person_id == person_id,
-        Post.kind != "member",
-        Post.until.is_(None) | (Post.until > uow.now - DECIDED_WITHIN),
-    )
-    # to watch a copy on loan takes no signature, so its custodian's account is worth as much
-    copy = select(HandOver.id).where(
-        HandOver.custodian_id == person_id,
-        *(moment.is_(None) for moment in (HandOver.declined_at, HandOver.lost_at, HandOver.ended_at)),
-    )
-    named = select(Application.id).where(
-        or_(
-            Application.custodian_id == person_id,
-            Application.named_custodian_id == person_id,
-            Application.drafter_id == person_id,
-        ),
-        Application.submitted_at.is_not(None),
-        Application.closed_at.is_(None),
-    )
-    asked = (post, copy, named, *_viewing(uow, person_id), *_heard(person_id))
-    return any(uow.session.scalar(query.limit(1)) is not None for query in asked) or any(
-        request.person_id == person_id for request in list_open_posts(uow)
-    )
-
-
-def _viewing(uow: UnitOfWork, person_id: str) -> tuple[Select[str], ...]:
-    """Select what lets somebody watch footage without a signature: as a named viewer, or in an urgent retrieval."""
-    recipient = select(Application.id).where(
-        Application.submitted_at.is_not(None),
-        Application.closed_at.is_(None),
-        cast(Application.recipient_ids, String).contains(person_id, autoescape=True),
-    )
-    grants: tuple[Any, ...] = (Grant, EmergencyGrant)
-    open_ones = (
-        select(table.id).where(table.person_id == person_id, table.ended_at.is_(None), table.until > uow.now)
-        for table in grants
-    )
-    return recipient, *open_ones
-
-
-def _heard(person_id: str) -> tuple[Select[str], ...]:
-    """Select the open matters that ask the person by name: who takes copies over, and who is accused."""
-    counterpart = select(Matter.id).where(Matter.counterpart_id == person_id, Matter.closed_at.is_(None))
-    accused = (
-        select(Hearing.matter_id)
-        .join(Matter, Matter.id == Hearing.matter_id)
-        .where(Hearing.person_id == person_id, Matter.closed_at.is_(None))
-    )
-    return counterpart, accused
-
-
-def list_open_posts(uow: UnitOfWork) -> list[ChangeRequest]:
-    """List the open requests for posts, of everybody."""
-    return _list_open(uow, ChangeRequest.kind == "post")
-
-
-def is_set_up(uow: UnitOfWork) -> bool:
-    """Return whether anybody but the acting administrator has ever had a post other than membership.
-
-    Until then an installation is being set up and there is no second person to ask. Posts that ended count: nobody
-    returns to that state by ending those of the others.
-    """
-    query = select(Post.id).where(Post.kind != "member", Post.person_id != uow.actor.id)
-    return uow.session.scalar(query.limit(1)) is not None
-
-
 def authorise_account_act(uow: UnitOfWork, kind: str, person_id: str) -> None:
     """Authorise an act on somebody's account; on one who decides nothing, notify and go on.
 
     The caller has locked the set-up.
     """
-    if decides(uow, person_id):
+    if deciders.decides(uow, person_id):
         authorise(uow, Change(kind, person_id, {}))
     else:
         notify_change(uow, person_id)
@@ -151,7 +66,7 @@ def authorise(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
     else before. None where there is no second person yet, so that it was not asked for.
     """
     lock_setup(uow)
-    if not is_set_up(uow):
+    if not deciders.is_set_up(uow):
         return None
     request = uow.session.info.get(CARRIED_OUT) or _find_open(uow, change)
     if request is None:
@@ -183,7 +98,7 @@ def authorise(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
                 "requests” when a person of another department has confirmed it. The person concerned could not "
                 "sign in to object, so waiting does not replace the confirmation.",
             )
-        if change.person_id is not None and _leavers(uow, [change.person_id], since=uow.now):
+        if change.person_id is not None and open_requests.list_leavers(uow, [change.person_id], since=uow.now):
             raise Refused(
                 "second-person-needed",
                 "This change needs confirmation by a second person and was requested: carry it out under “Change "
@@ -245,45 +160,6 @@ def end_all_restored(uow: UnitOfWork) -> list[ChangeRequest]:
     return requests
 
 
-def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[str]:
-    """Return the ids of the requests for which no time takes the second person's place.
-
-    Those of such a kind; and those whose person could not always sign in to object since it was asked for: inactive, or
-    put out or let in again meanwhile. Who leaves, or has left meanwhile, could sign in and may not hear of it.
-    """
-    of_kind = {request.id for request in requests if request.kind in policy.ONLY_CONFIRMED}
-    asked = {request.person_id for request in requests if request.person_id is not None}
-    if not asked:
-        return of_kind
-    inactive = set(uow.session.scalars(select(Person.id).where(Person.id.in_(asked), ~Person.active)))
-    changes = select(AuditEvent.subject_id, AuditEvent.at, AuditEvent.entry).where(
-        AuditEvent.action == "person-changed",
-        AuditEvent.subject_id.in_(asked),
-        AuditEvent.at >= min(request.requested_at for request in requests),
-    )
-    changed = [
-        (person_id, at)
-        for person_id, at, entry in uow.session.execute(changes)
-        if "active" in json.loads(entry)["detail"].get("new", {})
-    ]
-    leaving = _leavers(uow, asked, since=min(request.requested_at for request in requests))
-    return of_kind | {
-        request.id
-        for request in requests
-        if request.person_id in inactive
-        or any(person_id == request.person_id and request.requested_at <= until for person_id, until in leaving)
-        or any(person_id == request.person_id and at >= request.requested_at for person_id, at in changed)
-    }
-
-
-def _leavers(uow: UnitOfWork, person_ids: Collection[str], *, since: datetime) -> list[tuple[str, datetime]]:
-    """List who of these leaves, or did so until after ``since``, each with the moment until when."""
-    query = select(Leaving.person_id, Leaving.ended_at).where(
-        Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None) | (Leaving.ended_at >= since)
-    )
-    return [(person_id, ended_at or uow.now) for person_id, ended_at in uow.session.execute(query)]
-
-
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
     """Refuse to put somebody out of office who may object to an open request of the acting administrator.
 
@@ -292,7 +168,7 @@ def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = Fa
     """
     directory = access_queries.load_directory(uow)
     own = [ChangeRequest.requested_by == uow.actor.id] if uow.actor.kind == "person" else []
-    for request in _list_open(uow, *own):
+    for request in open_requests.list_open(uow, *own):
         if policy.is_checker(directory, person_id) or (request.person_id == person_id and not as_checker):
             why = Message("This person can object to an open change request: wait until it has ended.")
             if own:
@@ -370,12 +246,12 @@ def list_visible(uow: UnitOfWork) -> list[ChangeRequest]:
     """List the open requests of or about the acting person, or all for those who watch over them."""
     me = uow.actor.id
     own = or_(ChangeRequest.person_id == me, ChangeRequest.requested_by == me)
-    return _list_open(uow, *([] if _sees_all(uow) else [own]))
+    return open_requests.list_open(uow, *([] if _sees_all(uow) else [own]))
 
 
 def notify_change(uow: UnitOfWork, person_id: str) -> None:
     """Notify of a change that took effect at once: the person; of somebody who decides, Security and supervisors."""
-    if decides(uow, person_id):
+    if deciders.decides(uow, person_id):
         for checker in set(policy.checkers(access_queries.load_directory(uow))) - {person_id}:
             _notify_one(uow, checker, "account-changed", None)
     _notify_one(uow, person_id, "account-changed", None, concerned=True)
@@ -453,7 +329,7 @@ def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
     """
     about = _about(change.kind, change.payload)
     same_person = ChangeRequest.person_id == change.person_id
-    return any(_about(row.kind, row.payload) == about for row in _list_open(uow, same_person))
+    return any(_about(row.kind, row.payload) == about for row in open_requests.list_open(uow, same_person))
 
 
 def _about(kind: str, payload: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -468,16 +344,6 @@ def _about(kind: str, payload: Mapping[str, Any]) -> tuple[Any, ...]:
     return (kind, *named)
 
 
-def _list_open(uow: UnitOfWork, *conditions: ColumnElement[bool]) -> list[ChangeRequest]:
-    query = select(ChangeRequest).where(ChangeRequest.outcome.is_(None), *conditions)
-    rows = uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id))
-    directory = access_queries.load_directory(uow)
-    # what somebody asked for whose post has run out since can be carried out by nobody
-    return [
-        row for row in rows if policy.is_open(row, uow.now) and policy.may_ask(directory, row.kind, row.requested_by)
-    ]
-
-
 def _count_asked(uow: UnitOfWork) -> int:
     """Count what the acting administrator has asked for: the open requests, and those withdrawn on the same day.
 
@@ -487,11 +353,11 @@ def _count_asked(uow: UnitOfWork) -> int:
     withdrawn = select(func.count()).where(
         own, ChangeRequest.outcome == "withdrawn", ChangeRequest.requested_at > uow.now - policy.OPEN_FOR
     )
-    return len(_list_open(uow, own)) + (uow.session.scalar(withdrawn) or 0)
+    return len(open_requests.list_open(uow, own)) + (uow.session.scalar(withdrawn) or 0)
 
 
 def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
-    unheard = request.id in list_unheard(uow, [request])
+    unheard = request.id in open_requests.list_unheard(uow, [request])
     if not policy.is_effective(request, uow.now, unheard=unheard):
         if request.kind in policy.ONLY_CONFIRMED:
             raise Refused(
@@ -548,7 +414,7 @@ def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 
 def _check_open(uow: UnitOfWork, request: ChangeRequest) -> None:
-    if request not in _list_open(uow, ChangeRequest.id == request.id):
+    if request not in open_requests.list_open(uow, ChangeRequest.id == request.id):
         raise Refused("request-over", "This request has ended: it was carried out, cancelled or has expired.")
 
 

@@ -1,9 +1,9 @@
 """Watching redacted copies: who may, each read, and how much of one a person has watched (R6, R41, R58, T5).
 
-A stretch counts as watched when its pictures were read under a viewing of this person and the player says that it has
-played them, at no more than ``FASTEST`` times their own speed. The time that may be reported grows with the clock up to
-``MOST_SAVED_MS``, so that nobody opens a viewing, leaves it, and reports an hour at once. A second person has to have
-watched all of it.
+A stretch counts as watched when the player has read its pictures under a viewing of this person and says that it has
+played them, at no more than ``FASTEST`` times their own speed. What was read for stills and thumbnails is not among it.
+The time that may be reported grows with the clock up to ``MOST_SAVED_MS``, so that nobody opens a viewing, leaves it,
+and reports an hour at once. A second person has to have watched all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -203,6 +203,7 @@ def open_viewing(uow: UnitOfWork, derivative_id: str, *, purpose_confirmed: bool
         reads=0,
         bytes_read=0,
         ranges=[],
+        streamed=[],
         played=[],
         credited_ms=0,
     )
@@ -230,10 +231,11 @@ def get_mine(uow: UnitOfWork, derivative_id: str, viewing_id: str, *, lock: bool
 def record_read(
     uow: UnitOfWork, derivative_id: str, viewing_id: str, offset: int, length: int, *, address: str | None = None
 ) -> OpenedDerivative:
-    """Check, and count one read of ``length`` bytes at ``offset`` of the plaintext."""
+    """Check, and count one read of the player: ``length`` bytes at ``offset`` of the plaintext."""
     opened = check(uow, derivative_id, address=address)
     viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
     viewings.count_read(uow, viewing, offset, length, subject=SUBJECT, application_id=opened.application_id)
+    viewing.streamed = viewings.add_range(viewing.streamed, offset, length)
     return opened
 
 
@@ -252,7 +254,7 @@ def record_played(
     length_ms = end_ms - start_ms
     if length_ms <= 0 or length_ms > allowed or viewing.credited_ms + length_ms > own:
         raise Refused(*TOO_FAST)
-    fresh = [list(one) for one in _read_stretches(opened.sealed, viewing.ranges, (start_ms, end_ms))]
+    fresh = [list(one) for one in _read_stretches(opened.sealed, viewing.streamed, (start_ms, end_ms))]
     viewing.credited_ms += length_ms
     viewing.credit_left_ms, viewing.credited_at = allowed - length_ms, uow.now
     viewing.played = viewings.merge_ranges([*viewing.played, *fresh])

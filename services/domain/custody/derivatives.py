@@ -27,12 +27,11 @@ from services.domain.cameras import measurements
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
+from services.domain.retrieval import making_attempts
+from services.domain.retrieval.making_attempts import BUCKET
 
 SUBJECT = "derivative"  # in the audit trail
-BUCKET = "copies"  # each under a key of its own as well
 QUEUED = "redaction-queued"  # wakes the process that makes them
-MOST_RUNS = 5  # that fail by themselves, and not because a part is away
-FAILED, AWAY = "it has failed", "a part was away"
 GONE = "its matter or its loan has ended"
 
 
@@ -107,7 +106,9 @@ def begin(uow: UnitOfWork) -> Order | None:
     )
     while (derivative_id := uow.session.scalar(query)) is not None:
         row = _lock(uow, derivative_id)
-        _abandon_open(uow, row.id, "its process has ended")
+        making_attempts.give_up_open(
+            uow, DerivativeAttempt, DerivativeAttempt.derivative_id == row.id, "its process has ended"
+        )
         copy = uow.session.get_one(Copy, row.copy_id)
         if not _is_wanted(uow, row, copy):
             row.ended_at = uow.now
@@ -173,38 +174,13 @@ def fail(uow: UnitOfWork, attempt_id: str, because: str) -> None:
 def fail_after_runs(uow: UnitOfWork, attempt_id: str, because: str) -> None:
     """Record that it cannot be made, once so many runs have failed that trying again holds up the others."""
     derivative_id = uow.session.get_one(DerivativeAttempt, attempt_id).derivative_id
-    query = select(func.count()).where(
-        DerivativeAttempt.derivative_id == derivative_id, DerivativeAttempt.abandoned_because == FAILED
-    )
-    if (uow.session.scalar(query) or 0) >= MOST_RUNS:
+    if making_attempts.have_failed(uow, DerivativeAttempt, DerivativeAttempt.derivative_id == derivative_id):
         fail(uow, attempt_id, because)
 
 
 def give_up(uow: UnitOfWork, attempt_id: str, because: str) -> None:
     """Give an open run up; its key is to be swept."""
-    attempt = uow.session.get_one(DerivativeAttempt, attempt_id)
-    if attempt.abandoned_at is None and attempt.finished_at is None:
-        attempt.abandoned_at, attempt.abandoned_because = uow.now, because
-
-
-def list_unswept(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str]]:
-    """List the runs that were given up and may have left something: id, bucket and key; by id, from ``after`` on."""
-    query = (
-        select(DerivativeAttempt.id, DerivativeAttempt.bucket, DerivativeAttempt.key)
-        .where(
-            DerivativeAttempt.abandoned_at.is_not(None),
-            DerivativeAttempt.swept_at.is_(None),
-            DerivativeAttempt.id > after,
-        )
-        .order_by(DerivativeAttempt.id)
-        .limit(limit)
-    )
-    return [(row.id, row.bucket, row.key) for row in uow.session.execute(query)]
-
-
-def mark_swept(uow: UnitOfWork, attempt_ids: Collection[str]) -> None:
-    for attempt_id in attempt_ids:
-        uow.session.get_one(DerivativeAttempt, attempt_id).swept_at = uow.now
+    making_attempts.give_up(uow, uow.session.get_one(DerivativeAttempt, attempt_id), because)
 
 
 def get_label_facts(uow: UnitOfWork, derivative_id: str) -> LabelFacts:
@@ -376,16 +352,6 @@ def _is_wanted(uow: UnitOfWork, row: Derivative, copy: Copy) -> bool:
     """Whether somebody may still decide about it, and its copy opens."""
     closed = uow.session.scalar(select(Matter.closed_at).where(Matter.id == row.matter_id))
     return closed is None and copy.key_destroyed_at is None and copy.discarded_at is None
-
-
-def _abandon_open(uow: UnitOfWork, derivative_id: str, because: str) -> None:
-    query = select(DerivativeAttempt.id).where(
-        DerivativeAttempt.derivative_id == derivative_id,
-        DerivativeAttempt.finished_at.is_(None),
-        DerivativeAttempt.abandoned_at.is_(None),
-    )
-    for attempt_id in uow.session.scalars(query).all():
-        give_up(uow, attempt_id, because)
 
 
 def _original(uow: UnitOfWork, of: Copy | Master) -> dict[str, Any]:

@@ -140,13 +140,21 @@ def require_markable(
     return opened
 
 
-def lock_loan(uow: UnitOfWork, kind: MarkedKind, footage_id: str) -> None:
-    """Lock the loan of the footage, whose custody log is written next."""
+def lock_for_mark(
+    uow: UnitOfWork, kind: MarkedKind, footage_id: str, viewing_id: str, *, event: str, most: int, address: str | None
+) -> OpenedFootage:
+    """Lock the loan, whose custody log is written next, and return the footage in which a moment is marked.
+
+    Refused as ``require_markable``, and where the log has ``most`` entries of this ``event`` already.
+    """
     copy_id: str | None = footage_id
     if kind == "derivative":
         copy_id = uow.session.scalar(select(Derivative.copy_id).where(Derivative.id == footage_id))
     if copy_id is not None:
         viewings.lock_loan(uow, copy_id)
+    opened = require_markable(uow, kind, footage_id, viewing_id, address=address)
+    log.require_fewer(uow, opened.hand_over_id, (event,), most)
+    return opened
 
 
 def add_bookmark(
@@ -160,11 +168,9 @@ def add_bookmark(
     address: str | None,
 ) -> CustodyEntry:
     """Enter a bookmark in the custody log; Refused as ``require_markable``, without words, and beyond ``MOST``."""
-    lock_loan(uow, kind, footage_id)
-    opened = require_markable(uow, kind, footage_id, viewing_id, address=address)
+    opened = lock_for_mark(uow, kind, footage_id, viewing_id, event=BOOKMARKED, most=MOST, address=address)
     words = require_words(text)
     place = locate(opened.sealed, at_ms)
-    log.require_fewer(uow, opened.hand_over_id, (BOOKMARKED,), MOST)
     return log.append(
         uow,
         uow.session.get_one(HandOver, opened.hand_over_id),

@@ -82,13 +82,11 @@ def prepare(
             "still-too-large",
             "The footage at this moment is too large to be read for one image: choose a moment close by.",
         )
-    # of a redacted copy one byte less: a picture out of a fragment is not the fragment watched
-    length = place.fragment.length if kind == "copy" else place.fragment.length - 1
     viewings.count_read(
         uow,
         opened.viewing,
         place.fragment.offset,
-        length,
+        place.fragment.length,
         subject=kind,
         application_id=opened.application_id,
     )
@@ -102,9 +100,9 @@ def save(uow: UnitOfWork, wanted: Wanted, picture: Still, stored: Stored, *, add
 
     It is asked again, because a loan may have ended while the picture was made.
     """
-    moments.lock_loan(uow, wanted.kind, wanted.footage_id)
-    opened = moments.require_markable(uow, wanted.kind, wanted.footage_id, wanted.viewing_id, address=address)
-    log.require_fewer(uow, opened.hand_over_id, (STILL_SAVED,), MOST)
+    opened = moments.lock_for_mark(
+        uow, wanted.kind, wanted.footage_id, wanted.viewing_id, event=STILL_SAVED, most=MOST, address=address
+    )
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     of_copy = select(Copy).where(Copy.id == opened.copy_id).options(joinedload(Copy.item), joinedload(Copy.master))
     copy = uow.session.scalars(of_copy.execution_options(populate_existing=True)).one()

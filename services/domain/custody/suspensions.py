@@ -109,7 +109,7 @@ def open_for_person(
 def lift(uow: UnitOfWork, suspension: Suspension) -> bool:
     """Lift this suspension and no other; return False where it is over already.
 
-    It changes no due date: ``use_period.lift_freeze`` and ``violations.close`` give back the days.
+    It changes no due date: ``use_period.lift_freeze`` and ``violation_ends.close`` give back the days.
     """
     concerned = _concerned(uow, suspension)
     if not _is_open(suspension, uow.now):

@@ -70,12 +70,11 @@ def record(uow: UnitOfWork, kind: CopyKind, copy_id: str, viewing_id: str, cells
     pieces = plan(opened.sealed, cells)
     for piece in pieces:
         if piece is not None:
-            # one byte less than a fragment: a picture out of it is not the fragment watched (``derivative_viewings``)
             viewings.count_read(
                 uow,
                 opened.viewing,
                 piece.offset,
-                piece.length - 1,
+                piece.length,
                 subject=kind,
                 application_id=opened.application_id,
             )

@@ -119,18 +119,10 @@ def count_read(
 ) -> None:
     """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause.
 
-    ``subject``: what the audit trail calls the kind of copy. Refused where the reads of the viewing lie apart in more
-    than ``MOST_RANGES`` places, as no player's do.
+    ``subject``: what the audit trail calls the kind of copy. Refused as ``add_range``.
     """
     before = length_of(viewing.ranges)
-    ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
-    if len(ranges) > MOST_RANGES:
-        raise Refused(
-            "viewing-scattered",
-            "The footage was read at too many places in this viewing: open the footage again.",
-            status=429,
-        )
-    viewing.ranges = ranges
+    viewing.ranges = add_range(viewing.ranges, offset, length)
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
     pause = viewing.last_read_at is None or uow.now - viewing.last_read_at >= AUDIT_STEP_TIME
     viewing.reads += 1
@@ -285,6 +277,21 @@ def lock_loan(uow: UnitOfWork, copy_id: str) -> None:
 def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
     download = get_listed(uow, download_id)
     return download, grants.check(uow, download.copy_id, "download")
+
+
+def add_range(ranges: list[list[int]], offset: int, length: int) -> list[list[int]]:
+    """Return ``ranges`` and ``length`` bytes at ``offset``, merged.
+
+    Refused where they lie apart in more than ``MOST_RANGES`` places, as no player's do.
+    """
+    merged = merge_ranges([*ranges, [offset, offset + length]])
+    if len(merged) > MOST_RANGES:
+        raise Refused(
+            "viewing-scattered",
+            "The footage was read at too many places in this viewing: open the footage again.",
+            status=429,
+        )
+    return merged
 
 
 def merge_ranges(ranges: list[list[int]]) -> list[list[int]]:

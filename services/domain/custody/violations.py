@@ -1,17 +1,18 @@
-"""Violations: overdue, lost, disputed, and their end (R48, R51, R65). Their handling is a process of its own.
+"""Violations: how they are opened, and which are recorded (R48, R51, R65). ``violation_ends`` has how they end.
 
-Each has a matter, by which its process knows it: ``matters.violations`` has what is done there.
+Their handling is a process of its own. Each has a matter, by which its process knows it: ``matters.violations`` has
+what is done there.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
-from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
@@ -27,7 +28,6 @@ from services.domain.process import outbox, permissions
 from services.domain.process.messages import VIOLATION_OPENED
 from services.domain.rules import agreed_limits
 from services.runtime.canonical_json import hash_of
-from services.runtime.errors import Refused
 
 OVERDUE = "overdue"
 FINDING = "finding"
@@ -157,12 +157,11 @@ def _open(
         kind=kind,
         due_at=due_at,
         problem_id=problem_id,
+        further=due_at is None and problem_id is None and bool(_list_open(uow, hand_over, kind)),
         opened_at=uow.now,
         facts=facts,
         accused=accused,
     )
-    if due_at is None and problem_id is None and _list_open(uow, hand_over, kind):
-        violation.problem_id = begin_handling(uow, violation).id
     uow.session.add(violation)
     uow.session.flush()
     since = min((row.since for row in suspensions.list_freezes(uow, hand_over)), default=None)
@@ -330,81 +329,6 @@ def begin_handling(uow: UnitOfWork, violation: Violation) -> Matter:
     return matter
 
 
-def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
-    """End a violation: upheld, cleared or settled. Clearing lifts its suspension and gives back the days.
-
-    An overdue copy gets back the time since its due date, any other one the time since the suspension, inside the hard
-    maximum, and an overdue one a whole grace to be returned, whatever the maximum; ``use-period-changed`` is published
-    where somebody holds the copies. Upheld or settled, the suspension stays. The same end a second time changes
-    nothing; Refused for another one, ValueError for an unknown one.
-    """
-    if closed_as not in ENDS:
-        raise ValueError(f"{closed_as!r} is no end of a violation: use one of {', '.join(ENDS)}")
-    hand_over = _lock_loan(uow, violation)
-    if violation.closed_at is not None:
-        if violation.closed_as == closed_as:
-            return
-        raise Refused("violation-closed", "This violation has been decided already: open it to see the decision.")
-    violation.closed_at, violation.closed_as = uow.now, closed_as
-    notification_service.mark_done(uow, "violation", subject_id=violation.id)
-    if hand_over is not None:
-        log.append(uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=closed_as)
-    audit_trail.record(
-        uow,
-        "violation-closed",
-        "violation",
-        violation.id,
-        application_id=violation.application_id,
-        kind=violation.kind,
-        closed_as=closed_as,
-    )
-    if closed_as == CLEARED and hand_over is not None:
-        _clear(uow, hand_over, violation)
-
-
-def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
-    """Clear a violation that was upheld, by an appeal that was granted: as one that was found to be unfounded.
-
-    ``by``: the number of the appeal. A second run changes nothing.
-    """
-    hand_over = _lock_loan(uow, violation)
-    if violation.closed_as == CLEARED:
-        return
-    violation.closed_at, violation.closed_as = violation.closed_at or uow.now, CLEARED
-    if hand_over is not None:
-        of = {"kind": violation.kind, "violation": violation.id}
-        log.append(uow, hand_over, "violation-closed", closed_as=CLEARED, appeal=by, **of)
-        _clear(uow, hand_over, violation)
-
-
-def lift_people(uow: UnitOfWork, violation: Violation, *, cleared: bool) -> None:
-    """Lift what the violation has suspended of people; call it before the violation itself is ended or revoked.
-
-    ``cleared``: nobody should have been suspended, so each of their other loans gets back the days, also where an
-    earlier end of the violation has lifted it. The loan of the violation gets them back with its own suspension.
-    """
-    query = select(Suspension).where(Suspension.matter_id == violation.matter_id, Suspension.person_id.is_not(None))
-    of_people = uow.session.scalars(query.order_by(Suspension.since, Suspension.id)).all()
-    for suspension in of_people:
-        suspensions.lift(uow, suspension)
-    if not cleared or violation.closed_as == CLEARED:
-        return
-    for suspension in of_people:
-        for hand_over in suspensions.list_held(uow, str(suspension.person_id)):
-            received = uow.session.scalar(
-                select(func.max(CustodyEntry.at)).where(
-                    CustodyEntry.hand_over_id == hand_over.id,
-                    CustodyEntry.event == "received",
-                    CustodyEntry.person_id == suspension.person_id,
-                )
-            )
-            since = max(suspension.since, received or hand_over.accepted_at or suspension.since)
-            if hand_over.id != violation.hand_over_id and since < suspensions.ended_at(uow, suspension):
-                use_period.give_back(
-                    uow, hand_over, since, because="violation-cleared", until=suspensions.ended_at(uow, suspension)
-                )
-
-
 def list_accused(uow: UnitOfWork, matter_id: str) -> list[str]:
     """List who is accused in a violation, by its matter."""
     query = select(Hearing.person_id).where(Hearing.matter_id == matter_id, Hearing.part == ACCUSED)
@@ -417,32 +341,6 @@ def have_all_replied(uow: UnitOfWork, matter_id: str) -> bool:
         Hearing.matter_id == matter_id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
     )
     return uow.session.scalar(silent.limit(1)) is None
-
-
-def _lock_loan(uow: UnitOfWork, violation: Violation) -> HandOver | None:
-    """Lock the loan of a violation, if it has one, and then the violation."""
-    hand_over = None
-    if violation.hand_over_id is not None:
-        hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
-    uow.session.refresh(violation, with_for_update=True)
-    return hand_over
-
-
-def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
-    query = select(Suspension).where(Suspension.violation_id == violation.id).order_by(Suspension.since)
-    stood_with = list(uow.session.scalars(query))
-    for suspension in stood_with:
-        suspensions.lift(uow, suspension)
-    since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
-    return_until = use_period.end_of_new_grace(uow, hand_over) if violation.kind == OVERDUE else None
-    use_period.give_back(uow, hand_over, since, because="violation-cleared", return_until=return_until)
-    if suspensions.is_held(hand_over):
-        # a report whose freeze it had taken over may not be answered yet (R44)
-        reports = select(Matter.id).where(
-            Matter.hand_over_id == hand_over.id, Matter.kind == "problem", Matter.closed_at.is_(None)
-        )
-        for matter_id in uow.session.scalars(reports).all():
-            suspensions.open_once(uow, hand_over, suspensions.PROBLEM, matter_id)
 
 
 def _newest_overdue(uow: UnitOfWork, hand_over: HandOver) -> Violation | None:
@@ -502,6 +400,6 @@ def _list_open(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Sequence[Viol
         Violation.kind == kind,
         Violation.due_at.is_(None),
         Violation.closed_at.is_(None),
-        Violation.problem_id.is_(None) | (Violation.problem_id == Violation.matter_id),
+        Violation.problem_id.is_(None),
     )
     return uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)).all()

@@ -3,7 +3,6 @@
 The process that makes them has the vault's key and the seal key, and neither the portal's nor that of the audit trail.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,8 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.packages import policy, service
 from services.domain.packages.service import SUBJECT
-
-BUCKET = "copies"  # each under a key of its own as well
-MOST_RUNS = 5  # that fail by themselves, and not because a part is away
-FAILED, AWAY = "it has failed", "a part was away"
+from services.domain.retrieval import making_attempts
+from services.domain.retrieval.making_attempts import BUCKET
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def begin(uow: UnitOfWork) -> Order | None:
     )
     while (package_id := uow.session.scalar(query)) is not None:
         row = _lock(uow, package_id)
-        _abandon_open(uow, row.id, "its process has ended")
+        making_attempts.give_up_open(uow, PackageAttempt, PackageAttempt.package_id == row.id, "its process has ended")
         application = uow.session.get_one(Application, row.application_id)
         if not service.still_may(uow, row, application):
             _fail(uow, row, "the right to it has ended")
@@ -133,34 +130,13 @@ def fail(uow: UnitOfWork, attempt_id: str, because: str) -> None:
 def fail_after_runs(uow: UnitOfWork, attempt_id: str, because: str) -> None:
     """Record that it cannot be made, once so many runs have failed that trying again holds up the others."""
     package_id = uow.session.get_one(PackageAttempt, attempt_id).package_id
-    query = select(func.count()).where(
-        PackageAttempt.package_id == package_id, PackageAttempt.abandoned_because == FAILED
-    )
-    if (uow.session.scalar(query) or 0) >= MOST_RUNS:
+    if making_attempts.have_failed(uow, PackageAttempt, PackageAttempt.package_id == package_id):
         fail(uow, attempt_id, because)
 
 
 def give_up(uow: UnitOfWork, attempt_id: str, because: str) -> None:
     """Give an open run up; its key is to be swept."""
-    attempt = uow.session.get_one(PackageAttempt, attempt_id)
-    if attempt.abandoned_at is None and attempt.finished_at is None:
-        attempt.abandoned_at, attempt.abandoned_because = uow.now, because
-
-
-def list_unswept(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str]]:
-    """List the runs that were given up and may have left something: id, bucket and key; by id, from ``after`` on."""
-    query = (
-        select(PackageAttempt.id, PackageAttempt.bucket, PackageAttempt.key)
-        .where(PackageAttempt.abandoned_at.is_not(None), PackageAttempt.swept_at.is_(None), PackageAttempt.id > after)
-        .order_by(PackageAttempt.id)
-        .limit(limit)
-    )
-    return [(row.id, row.bucket, row.key) for row in uow.session.execute(query)]
-
-
-def mark_swept(uow: UnitOfWork, attempt_ids: Collection[str]) -> None:
-    for attempt_id in attempt_ids:
-        uow.session.get_one(PackageAttempt, attempt_id).swept_at = uow.now
+    making_attempts.give_up(uow, uow.session.get_one(PackageAttempt, attempt_id), because)
 
 
 def list_due(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str, str]]:
@@ -205,16 +181,6 @@ def newest_attempt(uow: UnitOfWork, package_id: str) -> PackageAttempt | None:
     """Return the run that was begun last."""
     query = select(PackageAttempt).where(PackageAttempt.package_id == package_id)
     return uow.session.scalar(query.order_by(PackageAttempt.started_at.desc(), PackageAttempt.id).limit(1))
-
-
-def _abandon_open(uow: UnitOfWork, package_id: str, because: str) -> None:
-    query = select(PackageAttempt).where(
-        PackageAttempt.package_id == package_id,
-        PackageAttempt.abandoned_at.is_(None),
-        PackageAttempt.finished_at.is_(None),
-    )
-    for attempt in uow.session.scalars(query):
-        attempt.abandoned_at, attempt.abandoned_because = uow.now, because
 
 
 def _fail(uow: UnitOfWork, row: EvidencePackage, because: str) -> None:

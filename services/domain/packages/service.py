@@ -444,6 +444,9 @@ def _awaits_disposal(uow: UnitOfWork, application_id: str) -> bool:
 
 
 def _require_few(uow: UnitOfWork, application: Application, asked: Asked) -> None:
+    """Raise Refused where the actor waits for this package already, or for ``MOST_WAITING`` of any cases."""
+    # of two that the same person asks for at once, of two cases, the second sees the first
+    uow.session.get_one(Person, uow.actor.id, with_for_update={"key_share": True})
     own = select(EvidencePackage).where(
         EvidencePackage.asked_by == uow.actor.id,
         EvidencePackage.made_at.is_(None),

@@ -13,6 +13,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import get_person_for_update, refuse_oneself
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import deciders
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.staffing import directory_import
@@ -54,7 +55,7 @@ def carry_out(uow: UnitOfWork, person_id: str, entry_id: str, name: str) -> None
     taken = uow.session.scalar(select(DirectoryPerson).where(DirectoryPerson.entry_id == entry_id))
     if row is None or taken is not None:
         raise Refused("directory-changed", "The directory or the people here have changed: check again.")
-    if change_requests.decides(uow, person_id):
+    if deciders.decides(uow, person_id):
         change = {"entry": entry_id, "name": name, "was": row.entry_id}
         change_requests.authorise(uow, Change(LINK, person_id, change, {"login": person.login}))
     else:

@@ -23,7 +23,7 @@ from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import derivatives
+from services.domain.retrieval import making_attempts
 from services.domain.storage.findings import Found
 from services.domain.storage.verification import Place
 from services.vault.store.protocol import ObjectFacts, ObjectVersion
@@ -195,7 +195,7 @@ def _kept_keys(uow: UnitOfWork, place: Place, keys: Collection[str]) -> set[str]
 
 
 def _rows_of(bucket: str) -> tuple[Lister, Callable[[UnitOfWork, Collection[str]], list[Row]]]:
-    replicas, derived = bucket == "replicas", bucket == derivatives.BUCKET
+    replicas, derived = bucket == "replicas", bucket == making_attempts.BUCKET
     place: Place = "replica" if replicas else "primary"
 
     def read(uow: UnitOfWork, query: _Rows) -> list[Row]:

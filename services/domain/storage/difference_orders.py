@@ -22,9 +22,9 @@ from services.domain.access import queries as access_queries
 from services.domain.stages.catalogue import STAGES
 from services.domain.storage import finding_notices
 from services.domain.storage.differences import ACCESSES, EVENTS, EXPLAINED, OPEN, WORK_ORDER
-from services.domain.work_orders import roles, service
+from services.domain.work_orders import opening, roles, service
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
 from services.runtime.labels import word
@@ -215,7 +215,7 @@ def _open_one(
     if inquiry:
         facts["evidence"] = _evidence(uow, parts)
     zh, en = (f"{word(language, f'difference-{kind}')} · {_place(language, place, recorder)}" for language in LANGUAGES)
-    order = service.open_work_order(
+    order = opening.open_work_order(
         uow,
         INQUIRY if inquiry else DIFFERENCE,
         Subject(SUBJECT_KIND, f"{kind}:{place}", f"{zh} {en}"),

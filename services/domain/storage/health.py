@@ -13,7 +13,7 @@ from services.domain.cameras import device_health
 from services.domain.storage import rights
 from services.domain.storage.schemas import DiskView, HealthView, Sentence
 from services.domain.work_orders.kinds import get_label
-from services.domain.work_orders.service import Subject
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.sources import ScheduleSubject
 from services.runtime.storage_health import BAD, StorageHealth
 

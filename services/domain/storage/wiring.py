@@ -11,8 +11,8 @@ from services.domain.access import queries as access_queries
 from services.domain.access.storage import keeper_refusal
 from services.domain.storage import difference_orders, health
 from services.domain.work_orders import schedules
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.domain.work_orders.sources import ScheduleSubject
 
 

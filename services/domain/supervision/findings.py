@@ -20,9 +20,10 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import heads, suspensions, violations
 from services.domain.stages.catalogue import STAGES
 from services.domain.supervision import checklists, reports, service
+from services.domain.work_orders import opening
 from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.opening import Cause, Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Cause, Subject
 from services.runtime.translations import Bilingual
 
 CORRECTIVE, WITHOUT_GROUP = "corrective-action", "group-term"  # kinds of work orders
@@ -74,7 +75,7 @@ def is_of_finding(uow: UnitOfWork, order: WorkOrder) -> bool:
 
 def open_without_group(uow: UnitOfWork, period_name: str, because: str) -> WorkOrder:
     """Ask management to appoint a valid group, once for each period that cannot be inspected (R60)."""
-    return work_orders.open_work_order(
+    return opening.open_work_order(
         uow,
         WITHOUT_GROUP,
         Subject("group", "supervision", period_name),
@@ -93,7 +94,7 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
     asked = (
         Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
     )
-    order = work_orders.open_work_order(
+    order = opening.open_work_order(
         uow,
         CORRECTIVE,
         Subject("finding", finding.id, f"{label} · {row.number}"),

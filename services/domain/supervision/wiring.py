@@ -7,8 +7,8 @@ from services.domain.process import subjects
 from services.domain.supervision import findings, groups, service
 from services.domain.work_orders import schedules
 from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.domain.work_orders.sources import ScheduleSubject
 
 TERM_LEAD = timedelta(days=30)

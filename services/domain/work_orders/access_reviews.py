@@ -24,11 +24,11 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.directory import LEADERS
 from services.domain.custody import recipient_access
-from services.domain.work_orders import follow_ups, service
+from services.domain.work_orders import follow_ups, opening, service
 from services.domain.work_orders.fitness import ACCESS_REVIEW, GRANT
 from services.domain.work_orders.kinds import Item, get_label
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.domain.work_orders.sources import ScheduleSubject
 from services.runtime import local_times
 from services.runtime.translations import Message, Text
@@ -36,7 +36,7 @@ from services.runtime.translations import Message, Text
 KIND, CODE = ACCESS_REVIEW, GRANT
 WITHHELD = "withheld"  # the grants that a head must not learn of
 RECALL = "recall"
-MOST = service.MOST_ITEMS - 40  # the questions of the schedule come before
+MOST = opening.MOST_ITEMS - 40  # the questions of the schedule come before
 QUESTIONS = {
     False: Message("{person} may view the copies of {number} ({since} to {until}): is this still needed?"),
     True: Message("{person} keeps the copies of {number} ({since} to {until}): is this still needed?"),

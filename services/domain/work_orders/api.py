@@ -9,9 +9,10 @@ from services.database.base import new_id
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
-from services.domain.work_orders import downloads, queries, schedules, service
+from services.domain.work_orders import downloads, opening, queries, schedules, service
 from services.domain.work_orders.downloads import Account
 from services.domain.work_orders.kinds import Item
+from services.domain.work_orders.opening import Cause, Subject
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.schemas import (
@@ -30,7 +31,7 @@ from services.domain.work_orders.schemas import (
     WorkOrdersQuestion,
     WorkOrderView,
 )
-from services.domain.work_orders.service import Answered, Cause, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual
 from services.web.dependencies import GivenDatabase
@@ -146,8 +147,8 @@ async def change_schedule(
 
 def open_by_hand(uow: UnitOfWork, body: WorkOrderBody) -> str:
     """Open what was asked for, as who may; return its id."""
-    service.require_may_open(uow, body.kind)
-    order = service.open_work_order(
+    opening.require_may_open(uow, body.kind)
+    order = opening.open_work_order(
         uow,
         body.kind,
         Subject(body.subject_kind, body.subject_id, body.subject_label),

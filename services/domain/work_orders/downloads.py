@@ -27,10 +27,11 @@ from services.domain.applications import service as application_service
 from services.domain.custody import heads, log, numbered_media
 from services.domain.holds import queries as holds
 from services.domain.notifications import service as notification_service
-from services.domain.work_orders import service
+from services.domain.work_orders import opening, service
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import HEAD, Role
 from services.domain.work_orders.schemas import DownloadSaid, DownloadToAccount, DownloadWitness
-from services.domain.work_orders.service import Done, Subject
+from services.domain.work_orders.service import Done
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -242,7 +243,7 @@ def _open(
     directory = access_queries.load_directory(uow)
     if doer.person_id is not None and directory.holds_in(doer.person_id, "security", "security-reviewer", HEAD):
         verifier = Role("supervisor")  # who is of Security is not checked by colleagues
-    return service.open_work_order(
+    return opening.open_work_order(
         uow,
         KIND,
         Subject("loan", hand_over_id, application.number or ""),

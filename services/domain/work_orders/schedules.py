@@ -26,7 +26,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import access_reviews, downloads, follow_ups, periods, service, sources
+from services.domain.work_orders import access_reviews, downloads, follow_ups, opening, periods, service, sources
 from services.domain.work_orders.kinds import ACTED_ON, SCHEDULES, Item, Shipped, items_of
 from services.domain.work_orders.roles import DEPARTMENT_KINDS, Role
 from services.domain.work_orders.sources import ScheduleSubject
@@ -229,7 +229,7 @@ def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSub
     values = _values(row, shipped)
     doer = values.doer or subject.doer or STORAGE_HEAD  # such as a site without a keeper
     facts = subject.find_facts(uow) if subject.find_facts is not None else {}
-    service.open_work_order(
+    opening.open_work_order(
         uow,
         shipped.kind.code,
         subject.subject,

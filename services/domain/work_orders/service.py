@@ -1,4 +1,4 @@
-"""Open, do, verify and cancel work orders: each act with its message to the process, in one transaction (R11, R64).
+"""Do, verify and cancel work orders: each act with its message to the process, in one transaction (R11, R64).
 
 A work order is done by its doer, who signs the checklist, and verified by somebody else, who signs over what was done.
 """
@@ -6,7 +6,7 @@ A work order is done by its doer, who signs the checklist, and verified by someb
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 
@@ -19,30 +19,23 @@ from services.domain.access.work_orders import is_seen
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
-from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, subjects
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import documents, fitness, policy, roles
-from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind, get_label
+from services.domain.work_orders.kinds import ANSWERS, KINDS, Kind
 from services.domain.work_orders.policy import Parts
 from services.domain.work_orders.roles import Role
-from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Bilingual, Message, Text
-
-__all__ = ["Cause", "Item", "Subject", "cancel", "done", "open_work_order", "verify"]
 
 STAGE = "work-order-verification"
 SUBJECT_KIND = "work-order"  # of its messages, attachments and events
 DONE, CANCELLED = "done", "cancelled"
-DEFECT = "defect"
 VERIFIED, AGAIN = "verified", "again"
 IN_PLACE = "work-order-signed-in-your-place"  # the notice to those in charge for whom a substitute signs
 LONGEST = timedelta(days=366)  # until a work order is due
-MOST_ITEMS = 1000
 
-Usual = Literal["usual"]
 WhenDone = Callable[[UnitOfWork, WorkOrder], object]
 OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
 Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
@@ -74,24 +67,6 @@ ACCEPTANCE: dict[str, Acceptance] = {}
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is checked or corrected: a recorder, a site, a department, a finding."""
-
-    kind: str
-    id: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why it was opened: a finding, a matter, a reconciliation."""
-
-    kind: str
-    id: str
-    label: str
-
-
-@dataclass(frozen=True)
 class Answered:
     """The answer to one item of the checklist."""
 
@@ -115,118 +90,6 @@ class Verdict:
     answers: Mapping[str, bool] = field(default_factory=dict)
     reason: str = ""
     due_at: datetime | None = None
-
-
-def open_work_order(
-    uow: UnitOfWork,
-    kind: str,
-    subject: Subject,
-    *,
-    key: str,
-    doer: Role,
-    title: Text | None = None,
-    verifier: Role | Usual | None = "usual",
-    due_at: datetime | None = None,
-    checklist: Sequence[Item] | None = None,
-    facts: Mapping[str, Any] | None = None,
-    interim: str = "",
-    cause: Cause | None = None,
-    application_id: str | None = None,
-    schedule: str | None = None,
-    by_system: bool = False,
-) -> WorkOrder:
-    """Open a work order once for each key, and tell the process; a second call returns the first one unchanged.
-
-    Who opens it by hand has been checked by the caller (``require_may_open``). ``by_system``: nobody has opened it.
-    Raises NotFound for a kind that there is not, and Refused for a due date or a checklist that cannot be.
-    """
-    of_kind = find_kind(kind)
-    existing = uow.session.scalar(select(WorkOrder).where(WorkOrder.key == key))
-    if existing is not None:
-        return existing
-    due_at = due_at or uow.now + timedelta(days=of_kind.days)
-    _require_date(uow, due_at)
-    items = tuple(checklist) if checklist is not None else of_kind.checklist
-    if not items or len(items) > MOST_ITEMS or len({item.code for item in items}) < len(items):
-        raise Refused("checklist", "A checklist has 1 to {most} different questions.", most=MOST_ITEMS, status=422)
-    verified_by = of_kind.verifier if verifier == "usual" else verifier
-    if verified_by is not None and STAGE not in STAGES:
-        raise Refused(
-            "stage-lacking",
-            "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
-            stage=STAGE,
-        )
-    order = _new(uow, of_kind, subject, key=key, title=title, due_at=due_at)
-    order.application_id, order.schedule = application_id, schedule
-    order.opened_by = None if by_system else uow.actor.id
-    doer = fitness.choose(access_queries.load_directory(uow), doer, fitness.unfit_of(uow, order, doer))
-    _set_roles(order, doer, verified_by)
-    order.facts = {
-        "workOrder": order.id,
-        "number": order.number,
-        "kind": kind,
-        "subject": {"kind": subject.kind, "id": subject.id, "label": subject.label},
-        "title": {"zh": order.title_zh, "en": order.title_en},
-        "doer": doer.as_json(),
-        "verifier": verified_by.as_json() if verified_by is not None else None,
-        "dueAt": due_at.isoformat(),
-        "checklist": [item.as_json() for item in items],
-        "interim": interim.strip(),
-        "cause": {"kind": cause.kind, "id": cause.id, "label": cause.label} if cause is not None else None,
-        "facts": dict(facts or {}),
-        "openedBy": order.opened_by,
-        "openedAt": uow.now.isoformat(),
-    }
-    order.facts_sha256 = hash_of(order.facts)
-    uow.session.add(order)
-    uow.session.flush()
-    add_attempt(uow, order, due_at)
-    record(uow, order, "work-order-opened", facts=order.facts_sha256, due_at=due_at.isoformat())
-    outbox.publish(
-        uow,
-        messages.WORK_ORDER_OPENED,
-        order.id,
-        application_id=None,
-        subject=process_subject(order),
-        message_id=f"{messages.WORK_ORDER_OPENED}:{order.id}",
-        variables={"workOrderId": order.id},
-    )
-    tell_doers(uow, order, "work-order-opened")
-    return order
-
-
-def open_defect(uow: UnitOfWork, defect: str) -> WorkOrder:
-    """Open the work order of a part of the daily maintenance that fails; one while it is open, however often it fails.
-
-    Raises KeyError for a part that there is not.
-    """
-    named = get_label(defect)
-    of_defect = select(WorkOrder).where(WorkOrder.subject_kind == DEFECT, WorkOrder.subject_id == defect)
-    # one that somebody has opened by hand, for whomever they chose, does not stand for the system's own
-    own = WorkOrder.closed_at.is_(None), WorkOrder.opened_by.is_(None)
-    existing = uow.session.scalar(of_defect.where(*own).limit(1))
-    if existing is not None:
-        return existing
-    return open_work_order(
-        uow,
-        DEFECT,
-        Subject(DEFECT, defect, f"{named.zh} {named.en}"),
-        key=f"{DEFECT}:{defect}:{uow.now.isoformat()}",
-        doer=Role("storage-operator", department_kind="storage"),
-        by_system=True,
-    )
-
-
-def require_may_open(uow: UnitOfWork, kind: str) -> None:
-    """Raise Refused unless the actor may open work orders of this kind by hand."""
-    find_kind(kind)
-    if not policy.opens(access_queries.load_directory(uow), str(uow.actor.id), kind):
-        raise Refused(
-            "not-an-opener",
-            "Only the head of Security and the supervision group can open this, and the storage office what is about "
-            "its devices and sites: ask one of them.",
-            status=403,
-        )
 
 
 def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkOrder:
@@ -520,10 +383,16 @@ def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:
 
 def give_to(uow: UnitOfWork, order: WorkOrder, doer: Role) -> None:
     """Give an undone work order to others, who are told."""
-    _set_doer(order, doer)
+    set_doer(order, doer)
     uow.session.flush()
     record(uow, order, "work-order-given-on", doer=doer.as_json())
     tell_doers(uow, order, "work-order-opened")
+
+
+def set_doer(order: WorkOrder, doer: Role) -> None:
+    """Write who does a work order."""
+    order.doer_id, order.doer_post = doer.person_id, doer.post
+    order.doer_department_id, order.doer_department_kind = doer.department_id, doer.department_kind
 
 
 def tell_doers(uow: UnitOfWork, order: WorkOrder, code: str) -> list[str]:
@@ -531,6 +400,18 @@ def tell_doers(uow: UnitOfWork, order: WorkOrder, code: str) -> list[str]:
     people = list_doers(uow, order)
     notify(uow, order, people, code)
     return people
+
+
+def require_date(uow: UnitOfWork, due_at: datetime) -> None:
+    """Raise Refused unless a work order may be due then: in the future, and within ``LONGEST``."""
+    if not uow.now < due_at <= uow.now + LONGEST:
+        raise Refused(
+            "due-date",
+            "The due date has to be in the future, and at most {days} days from now.",
+            status=422,
+            field="dueAt",
+            days=LONGEST.days,
+        )
 
 
 def lock(uow: UnitOfWork, work_order_id: str) -> WorkOrder:
@@ -547,38 +428,6 @@ def lock_seen(uow: UnitOfWork, work_order_id: str) -> WorkOrder:
     if uow.session.scalar(seen) is None:
         raise NotFound(Message("work order"), work_order_id)
     return lock(uow, work_order_id)
-
-
-def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text | None, due_at: datetime) -> WorkOrder:
-    named = title if title is not None else Bilingual(f"{kind.zh}：{subject.label}", f"{kind.en}: {subject.label}")
-    return WorkOrder(
-        id=new_id(),
-        number=document_service.next_number(uow, kind.code),
-        key=key,
-        kind=kind.code,
-        subject_kind=subject.kind,
-        subject_id=subject.id,
-        subject_label=subject.label,
-        title_zh=named.zh,
-        title_en=named.en,
-        opened_at=uow.now,
-        attempt=1,
-        due_at=due_at,
-        escalations=0,
-    )
-
-
-def _set_doer(order: WorkOrder, doer: Role) -> None:
-    order.doer_id, order.doer_post = doer.person_id, doer.post
-    order.doer_department_id, order.doer_department_kind = doer.department_id, doer.department_kind
-
-
-def _set_roles(order: WorkOrder, doer: Role, verifier: Role | None) -> None:
-    _set_doer(order, doer)
-    if verifier is not None:
-        order.verifier_id, order.verifier_post = verifier.person_id, verifier.post
-        order.verifier_department_id = verifier.department_id
-        order.verifier_department_kind = verifier.department_kind
 
 
 def _attempt(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
@@ -611,17 +460,6 @@ def _end(uow: UnitOfWork, order: WorkOrder, closed_as: str) -> None:
 def _require_form(order: WorkOrder, proof: Proof) -> None:
     if proof.form_sha256 != order.facts_sha256:
         raise Refused("form-changed", "This is not the work order that you read: open its page again, then sign.")
-
-
-def _require_date(uow: UnitOfWork, due_at: datetime) -> None:
-    if not uow.now < due_at <= uow.now + LONGEST:
-        raise Refused(
-            "due-date",
-            "The due date has to be in the future, and at most {days} days from now.",
-            status=422,
-            field="dueAt",
-            days=LONGEST.days,
-        )
 
 
 def _checked(order: WorkOrder, said: Done) -> dict[str, dict[str, str]]:
@@ -675,4 +513,4 @@ def _check_verdict(uow: UnitOfWork, verdict: Verdict) -> None:
     if not verdict.reason.strip():
         raise Refused("missing", "Enter why it has to be done again.", status=422, field="reason")
     if verdict.due_at is not None:
-        _require_date(uow, verdict.due_at)
+        require_date(uow, verdict.due_at)

@@ -28,8 +28,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.agreements.service import RENEWAL_LEAD
 from services.domain.work_orders import kinds
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 
 DRIFT = timedelta(seconds=30)
 LONG_LOAN = timedelta(days=14)

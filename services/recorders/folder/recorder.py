@@ -30,7 +30,7 @@ from services.recorders.protocol import (
 )
 from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.storage_health import Disk
 from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message
@@ -148,8 +148,7 @@ class FolderRecorder:
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         files = await self._in_thread(partial(self._files, channel, span))
         pieces = [piece for file in files for piece in file.pieces]
-        parts = (piece.intersect(span) for piece in merge(pieces, tolerance=JOIN_TOLERANCE))
-        return [part for part in parts if part is not None]
+        return merge_within(span, pieces, tolerance=JOIN_TOLERANCE)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for file in await self._in_thread(partial(self._files, channel, span)):

@@ -39,7 +39,7 @@ from services.recorders.snapshot import picture_in
 from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.storage_health import Disk, whole
 from services.runtime.translations import Message
 
@@ -148,8 +148,7 @@ class FrigateRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         placed = [row.placed for run in await self._runs(channel, span) for row in run]
-        parts = (piece.intersect(span) for piece in merge(placed, tolerance=TIMESTAMP_TOLERANCE))
-        return [part for part in parts if part is not None]
+        return merge_within(span, placed, tolerance=TIMESTAMP_TOLERANCE)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for run in await self._runs(channel, span):

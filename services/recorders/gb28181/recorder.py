@@ -42,7 +42,7 @@ from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge, merge_within
 from services.runtime.translations import Message
 
 log = get_logger(__name__)
@@ -171,8 +171,7 @@ class Gb28181Recorder:
         )
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
-        parts = (piece.intersect(span) for piece in merge(await self._records(channel, span), tolerance=JOIN))
-        return [part for part in parts if part is not None]
+        return merge_within(span, await self._records(channel, span), tolerance=JOIN)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         device, number = await self._numbers(channel)

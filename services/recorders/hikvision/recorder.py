@@ -29,7 +29,7 @@ from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFact
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.storage_health import Disk
 from services.runtime.translations import Message
 
@@ -126,8 +126,7 @@ class HikvisionRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         spans = [match.span for match in await self._matches(channel, span)]
-        parts = (piece.intersect(span) for piece in merge(spans, tolerance=JOIN))
-        return [part for part in parts if part is not None]
+        return merge_within(span, spans, tolerance=JOIN)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for match in await self._matches(channel, span):

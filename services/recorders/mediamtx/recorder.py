@@ -39,7 +39,7 @@ from services.recorders.protocol import (
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.translations import Message
 
 PIECE = timedelta(minutes=10)  # what is lost where one breaks off
@@ -137,8 +137,7 @@ class MediamtxRecorder:
         )
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
-        parts = (one.intersect(span) for one in merge(await self._stretches(channel, span), tolerance=JOIN_TOLERANCE))
-        return [part for part in parts if part is not None]
+        return merge_within(span, await self._stretches(channel, span), tolerance=JOIN_TOLERANCE)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for stretch in await self._stretches(channel, Span(span.start - LEAD, span.end)):

@@ -42,7 +42,7 @@ from services.recorders.protocol import (
 from services.recorders.untrusted_xml import Node
 from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.translations import Message
 
 AT_ONCE = 100  # results in one answer
@@ -138,8 +138,7 @@ class OnvifRecorder:
                 changes += await self._changes(one.token, Span(held.start, max(held.start, span.end)))
             for track in one.tracks:
                 found += recorded((item for item in changes if track in ("", item.track)), span, held)
-        parts = (part.intersect(span) for part in merge(found, tolerance=JOIN_TOLERANCE))
-        return [part for part in parts if part is not None]
+        return merge_within(span, found, tolerance=JOIN_TOLERANCE)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         raise await self._unsupported(channel)

@@ -37,7 +37,7 @@ from services.recorders.zoneminder.events import SECOND, WHEN, Event, Row, bound
 from services.recorders.zoneminder.media_length import Lengths, measure
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
-from services.runtime.spans import Span, merge
+from services.runtime.spans import Span, merge_within
 from services.runtime.translations import Message
 
 PER_PAGE = 100  # its own limit
@@ -122,8 +122,7 @@ class ZoneMinderRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         events = await self._events(channel, span)
-        parts = (one.intersect(span) for one in merge((event.span for event in events), tolerance=JOIN_TOLERANCE))
-        return [part for part in parts if part is not None]
+        return merge_within(span, (event.span for event in events), tolerance=JOIN_TOLERANCE)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for event in await self._events(channel, Span(span.start, span.end + LEAD)):

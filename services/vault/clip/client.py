@@ -189,7 +189,7 @@ class Clip:
         )
         self._sending = asyncio.create_task(self._send_all())
         self._listening = asyncio.create_task(self._listen(reading))
-        self._stderr = asyncio.create_task(self._collect_stderr())
+        self._stderr = asyncio.create_task(confined.read_tail(self._process.stderr))
         self._watching = asyncio.create_task(self._watch())
         return self
 
@@ -337,13 +337,6 @@ class Clip:
             self._kill(f"it sent a line that cannot be read ({type(error).__name__})")
         finally:
             transport.close()
-
-    async def _collect_stderr(self) -> str:
-        stderr = self._process.stderr
-        tail = b""
-        while stderr is not None and (chunk := await stderr.read(4096)):
-            tail = (tail + chunk)[-4096:]
-        return tail.decode(errors="replace")
 
     def _read_report(self, report: dict[str, Any]) -> None:
         for result, source in zip(self.results, report["sources"], strict=True):

@@ -134,7 +134,7 @@ class Work:
         """Give it its job and the footage, while what it reports is listened to."""
         self._feeding = asyncio.create_task(self._feed(job, pieces))
         self._listening = asyncio.create_task(self._listen())
-        self._stderr = asyncio.create_task(self._collect_stderr())
+        self._stderr = asyncio.create_task(confined.read_tail(self._process.stderr))
         self._tasks = [self._feeding, self._listening, self._stderr]
 
     async def output(self, stall_seconds: float) -> AsyncIterator[bytes]:
@@ -215,13 +215,6 @@ class Work:
             confined.kill(self._process)
         finally:
             transport.close()
-
-    async def _collect_stderr(self) -> str:
-        stderr = self._process.stderr
-        tail = b""
-        while stderr is not None and (chunk := await stderr.read(4096)):
-            tail = (tail + chunk)[-4096:]
-        return tail.decode(errors="replace")
 
 
 def _redacted(report: dict[str, Any]) -> Redacted:

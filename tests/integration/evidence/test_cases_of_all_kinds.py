@@ -41,9 +41,11 @@ from services.domain.reviews.scopes import Granting
 from services.domain.supervision import case_reviews, case_sheet, groups
 from services.domain.supervision.case_reviews import Given
 from services.domain.supervision.groups import Appointment
+from services.domain.work_orders import opening
 from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Answered, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.evidence import package
 from services.runtime.threads import run_in_thread
 from services.vault.age import generate_identity
@@ -253,7 +255,7 @@ async def test_of_a_case_that_supervision_has_inspected_without_what_it_answered
 
 async def opened(desk: People, case: str, kind: str, subject: Subject, doer: str) -> str:
     def act(uow: UnitOfWork) -> str:
-        order = work_orders.open_work_order(
+        order = opening.open_work_order(
             uow,
             kind,
             subject,

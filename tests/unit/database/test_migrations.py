@@ -14,6 +14,7 @@ from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.case_texts import CaseText
 from services.database.tables.copies import Copy
+from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import FailedPreservation
@@ -529,4 +530,88 @@ def test_copies_of_before_are_found_by_the_moments_that_they_show(empty_database
         "whole": (NOON, NOON + timedelta(hours=1)),
         "empty": (None, None),
     }
+    database.close()
+
+
+@pytest.mark.requirement("R58")
+def test_a_redacted_copy_that_is_being_watched_is_watched_on(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1204")
+    of_case = {"application_id": "a", "item_id": "i"}
+    attempt = {**of_case, "subject_id": "x", "job_key": 1, "bucket": "b", "started_at": NOON}
+    matter = {"kind": "redaction", "opened_at": NOON, "facts": "{}", "facts_sha256": "x", "route": "[]"}
+    viewing = {"derivative_id": "d", "person_id": "p", "opened_at": NOON, "address": "x", "reads": 2, "bytes_read": 90}
+    read = [[0, 50], [100, 140]]
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": "a", "reason": "", "created_at": NOON}],
+            **RECORDERS,
+            "items": [{"id": "i", "application_id": "a", **OF_ITEM}],
+            "upload_attempts": [{"id": name, "key": name, "purpose": name, **attempt} for name in ("master", "copy")],
+            "masters": [
+                {
+                    **{"id": "m", **of_case, "attempt_id": "master", "origin": "recorder"},
+                    **{"retrieved_at": NOON, "sealed": "{}"},
+                }
+            ],
+            "copies": [{"id": "c", **of_case, "attempt_id": "copy", "master_id": "m", "made_at": NOON, "sealed": "{}"}],
+            "matters": [{"id": "r", "number": "r", "application_id": "a", **matter}],
+            "derivatives": [
+                {
+                    **{"id": "d", **of_case, "matter_id": "r", "copy_id": "c", "master_id": "m"},
+                    **{"recipe": "{}", "recipe_sha256": "x", "queued_at": NOON},
+                }
+            ],
+            "derivative_viewings": [
+                {"id": "v", **viewing, "ranges": json.dumps(read), "played": "[]", "credited_ms": 0}
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    row = database.run_now(Actor("system", "test"), lambda uow: uow.session.get_one(DerivativeViewing, "v"))
+    assert (row.ranges, row.streamed) == (read, read)
+    database.close()
+
+
+@pytest.mark.requirement("R65")
+def test_a_violation_of_before_that_is_beside_an_open_one_stays_beside_it(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1204")
+    of_loan = {"application_id": "a", "hand_over_id": "h"}
+    offered = {"custodian_id": "p", "offered_at": NOON, "take_up_until": NOON, "use_days": 1, "accepted_at": NOON}
+    matter = {"kind": "violation", "opened_at": NOON, "facts": "{}", "facts_sha256": "x", "route": "[]"}
+    found = {"first": None, "beside": "beside", "reported": "report"}
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": "a", "reason": "", "created_at": NOON}],
+            "hand_overs": [{"id": "h", "application_id": "a", **offered, "due_at": NOON}],
+            "matters": [{"id": name, "number": name, **of_loan, **matter} for name in (*found, "report")],
+            "violations": [
+                {"id": name, **of_loan, "kind": "breach", "opened_at": NOON, "facts": "{}"}
+                | {"matter_id": name, "problem_id": problem}
+                for name, problem in found.items()
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> dict[str, tuple[object, ...]]:
+        return {row.id: (row.problem_id, row.matter_id, row.further) for row in uow.session.scalars(select(Violation))}
+
+    assert database.run_now(Actor("system", "test"), read) == {
+        "first": (None, "first", False),
+        "beside": (None, "beside", True),
+        "reported": ("report", "reported", False),
+    }
+    another = {**of_loan, "kind": "breach", "opened_at": NOON, "facts": {}}
+    with pytest.raises(Retryable, match="in the database already"):
+        database.run_now(Actor("system", "test"), lambda uow: uow.session.add(Violation(**another)))
+    database.run_now(Actor("system", "test"), lambda uow: uow.session.add(Violation(**another, further=True)))
     database.close()

@@ -26,9 +26,9 @@ from services.domain.matters.kinds import KINDS
 from services.domain.process import messages
 from services.domain.process.instances import OWN_PROCESSES, REGISTERS
 from services.domain.storage import findings, maintenance, reconciliation, ways_back
-from services.domain.work_orders import service as work_orders
+from services.domain.work_orders import opening
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Subject
 from services.runtime.errors import Retryable
 from services.workers import engine_comparison
 from services.workers.engine_comparison import EngineComparison
@@ -214,7 +214,7 @@ def _open_inspection(uow: UnitOfWork, _: str, key: int | None) -> str:
 
 
 def _open_work_order(uow: UnitOfWork, _: str, key: int | None) -> str:
-    order = work_orders.open_work_order(
+    order = opening.open_work_order(
         uow,
         "device-service",
         Subject("recorder", "one", "一号录像机"),

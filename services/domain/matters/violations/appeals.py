@@ -16,7 +16,7 @@ from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import violations
+from services.domain.custody import violation_ends, violations
 from services.domain.custody.violations import CLEARED
 from services.domain.matters.violations import documents
 from services.domain.notifications import service as notification_service
@@ -99,8 +99,8 @@ def grant(uow: UnitOfWork, violation: Violation, matter: Matter) -> dict[str, An
     of_violation = uow.session.get_one(Matter, violation.matter_id, with_for_update=True, populate_existing=True)
     was_open, referred = of_violation.closed_at is None, bool((violation.referral or {}).get("handedAt"))
     judgement = _judgement(uow, of_violation)
-    violations.lift_people(uow, violation, cleared=True)
-    violations.revoke(uow, violation, by=matter.number)
+    violation_ends.lift_people(uow, violation, cleared=True)
+    violation_ends.revoke(uow, violation, by=matter.number)
     revoked = uow.session.scalars(
         select(Sanction).where(Sanction.matter_id == of_violation.id, Sanction.revoked_at.is_(None))
     ).all()

@@ -20,7 +20,7 @@ from services.domain.access import holds as hold_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import suspensions, violations
+from services.domain.custody import suspensions, violation_ends, violations
 from services.domain.custody.violations import CLEARED, SETTLED, UPHELD
 from services.domain.holds import service as hold_service
 from services.domain.matters import permissions
@@ -390,8 +390,8 @@ def _end(uow: UnitOfWork, subject: Subject, violation: Violation, closed_as: str
     """Close violation and matter, lift what was suspended of people, write the sheet, and tell the parties."""
     matter = subject.matter
     outbox.settle(uow, matter.application_id, f"it is {closed_as}", matter_id=matter.id)
-    violations.lift_people(uow, violation, cleared=closed_as == CLEARED)
-    violations.close(uow, violation, closed_as)
+    violation_ends.lift_people(uow, violation, cleared=closed_as == CLEARED)
+    violation_ends.close(uow, violation, closed_as)
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     review_tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
     notification_service.mark_done(uow, "violation", subject_id=matter.id)

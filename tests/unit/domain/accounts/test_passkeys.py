@@ -3,13 +3,17 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 import rfc8785
 import webauthn
+from at_once import at_once
 from authenticator import Authenticator
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from passkey_desk import PLACE, add, asked, preparing, proof, shown
@@ -23,7 +27,7 @@ from services.database.tables.login_failures import LoginFailure
 from services.database.tables.passkeys import Passkey, PasskeyChallenge
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import own_account, passkeys, staff
+from services.domain.accounts import own_account, own_notices, passkeys, staff
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures import statements as signature_statements
 from services.domain.accounts.signatures.challenges import LIFETIME, Prepared
@@ -297,6 +301,39 @@ def test_an_enrolment_is_sound_verified_and_taken_once(desk: ReviewDesk) -> None
     with pytest.raises(Refused) as caught:
         desk.run(own_account.begin_passkey, PLACE, "wrong", None, by="head")
     assert caught.value.code == "password-wrong"
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R25", refuses=True)
+def test_of_two_passkeys_that_are_added_at_once_the_last_allowed_one_is_added(
+    any_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, both, notify = ReviewDesk(any_database_url), Barrier(2), own_notices.notify
+    made = [SoftPasskey() for _ in range(2)]
+    begun = [desk.run(own_account.begin_passkey, PLACE, PASSWORD, None, by="head") for _ in made]
+    monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 2)
+    add(desk, "head", SoftPasskey())
+
+    def notify_together(*arguments: Any) -> None:
+        """Wait for the other one to have added its passkey as well; in vain where it waits for this one to end."""
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=1)
+        notify(*arguments)
+
+    monkeypatch.setattr(own_notices, "notify", notify_together)
+    finish = [
+        partial(
+            passkeys.finish_enrolment, enrolment_id=one.id, attestation=passkey.attestation(one.options["challenge"])
+        )
+        for one, passkey in zip(begun, made, strict=True)
+    ]
+    ended = at_once(*(partial(desk.run, act, person_id="head", name="x", by="head") for act in finish))
+    there = desk.all(Passkey)
+    desk.close()
+
+    [refusal] = [one for one in ended if isinstance(one, Exception)]
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, len(there)) == ("passkeys-enough", 2)
 
 
 @pytest.mark.requirement("R25", refuses=True)

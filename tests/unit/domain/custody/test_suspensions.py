@@ -22,7 +22,7 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import queries as case_queries
 from services.domain.cases import register
-from services.domain.custody import grants, hand_overs, suspensions, use_period, violations
+from services.domain.custody import grants, hand_overs, suspensions, use_period, violation_ends, violations
 from services.domain.custody import queries as custody_queries
 from services.domain.process import outbox
 from services.domain.process.messages import written
@@ -104,7 +104,7 @@ class Loan:
 
 
 def close(loan: Loan, violation: Violation, closed_as: str) -> None:
-    loan.desk.do(lambda uow: violations.close(uow, uow.session.get_one(Violation, violation.id), closed_as))
+    loan.desk.do(lambda uow: violation_ends.close(uow, uow.session.get_one(Violation, violation.id), closed_as))
 
 
 @pytest.fixture

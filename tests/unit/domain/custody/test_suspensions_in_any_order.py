@@ -19,7 +19,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import Actor, UnitOfWork
-from services.domain.custody import grants, hand_overs, suspensions, use_period, violations
+from services.domain.custody import grants, hand_overs, suspensions, use_period, violation_ends, violations
 from services.domain.process.messages import USE_PERIOD_CHANGED, written
 from services.runtime.errors import NotPermitted, Refused
 
@@ -65,7 +65,7 @@ class Loan:
     def close(self, place: int, closed_as: str) -> None:
         rows = self.uow.session.scalars(select(Violation).order_by(Violation.opened_at, Violation.id)).all()
         if rows:
-            violations.close(self.uow, rows[place % len(rows)], closed_as)
+            violation_ends.close(self.uow, rows[place % len(rows)], closed_as)
 
     def change(self, hours: int) -> None:
         use_period.change_due_date(self.uow, self.row, NOON + timedelta(hours=hours), because="extension")

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loan_matter import LoanDesk, lent
 from prepared_desk import prepared_desk
-from redacted_case import HOUR, MINUTE, RECIPE, made
+from redacted_case import HOUR, MINUTE, RECIPE, made, play, watch
 
 from services.database.tables.applications import Item
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
-from services.database.tables.derivatives import Derivative
+from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import derivative_viewings, suspensions
+from services.domain.custody import derivative_viewings, stills, suspensions, thumbnails
 from services.runtime.errors import Refused
 
 CHECK, CHECKER = "redaction-check", "reviewer2"
@@ -69,6 +70,36 @@ def test_many_windows_at_once_do_not_watch_faster_than_one(loan: LoanDesk) -> No
     assert code_of(lambda: loan.answer(review_id, matter_id, CHECK, CHECKER)) == "not-watched"
     backwards = derivative_viewings.record_played
     assert code_of(lambda: loan.desk.run(backwards, row.id, windows[0], HOUR, 0, by=CHECKER)) == "watched-too-fast"
+
+
+@pytest.mark.requirement("R6", "R58", refuses=True)
+def test_stills_and_thumbnails_of_the_whole_film_are_not_watched(loan: LoanDesk) -> None:
+    matter_id, row = asked(loan)
+    loan.check(matter_id)
+    review_id = loan.open(matter_id, CHECK)
+    run, act = loan.desk.run, derivative_viewings.open_viewing
+    viewing_id: str = run(act, row.id, purpose_confirmed=True, address="x", by=CHECKER).viewing_id
+    by: dict[str, Any] = {"by": CHECKER}
+
+    assert row.sealed is not None
+    for at_ms, offset, length in row.sealed["fragments"]:
+        run(stills.prepare, "derivative", row.id, viewing_id, at_ms=at_ms, text="", address="x", **by)
+        # and the player reads the last byte of each fragment, and nothing else of it
+        run(derivative_viewings.record_read, row.id, viewing_id, offset + length - 1, 1, **by)
+    run(thumbnails.record, "derivative", row.id, viewing_id, 12, address="x", **by)
+    run(derivative_viewings.record_read, row.id, viewing_id, 0, 100, **by)
+
+    whole = [(0, HOUR - derivative_viewings.EDGE_MS)]
+    assert play(loan, row, (viewing_id, CHECKER), 0, HOUR) == whole
+    for outcome in ("approved", "again"):
+        answer = partial(loan.answer, review_id, matter_id, CHECK, CHECKER, outcome)
+        assert code_of(answer) == "not-watched"
+    viewing = loan.desk.the(DerivativeViewing, id=viewing_id)
+    assert viewing.ranges == [[0, 4000]], "who saw a picture is on record with all that it was read from"
+
+    watch(loan, row, CHECKER)
+    loan.answer(review_id, matter_id, CHECK, CHECKER)
+    assert loan.apply(matter_id)
 
 
 @pytest.mark.requirement("R6", "R41", refuses=True)

@@ -38,6 +38,7 @@ from services.domain.custody import (
     returns,
     suspensions,
     use_period,
+    violation_ends,
     violations,
 )
 from services.domain.custody.returns import AttestedFate
@@ -123,7 +124,7 @@ def give_back(loan: LoanDesk) -> None:
 
 
 def close_violation(loan: LoanDesk, violation: Violation, closed_as: str) -> None:
-    loan.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, violation.id), closed_as))
+    loan.desk.run(lambda uow: violation_ends.close(uow, uow.session.get_one(Violation, violation.id), closed_as))
 
 
 def by_mail(loan: LoanDesk) -> None:

@@ -17,7 +17,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
 from services.domain.accounts.signatures.given import Proof
-from services.domain.custody import closing, grants, hand_overs, violations
+from services.domain.custody import closing, grants, hand_overs, violation_ends, violations
 from services.domain.process.messages import REVIEW_DECIDED
 from services.runtime.errors import NotPermitted, Refused
 
@@ -208,7 +208,7 @@ def test_copies_in_a_case_with_a_finding_are_accepted_and_stay_closed_until_it_i
     assert code_of(lambda: loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")) == "violation-open"
 
     loan.desk.clock.turn(timedelta(days=3))
-    loan.desk.run(lambda uow: violations.close(uow, uow.session.query(Violation).one(), violations.CLEARED))
+    loan.desk.run(lambda uow: violation_ends.close(uow, uow.session.query(Violation).one(), violations.CLEARED))
 
     assert loan.loan.due_at == due_at + timedelta(days=3), "of the time before the acceptance nothing is given back"
     assert loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")

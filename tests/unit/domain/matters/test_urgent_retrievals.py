@@ -24,7 +24,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
-from services.domain.custody import emergency, suspensions, viewings, violations
+from services.domain.custody import emergency, suspensions, viewings, violation_ends
 from services.domain.holds import queries as holds
 from services.domain.matters import queries, tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
@@ -325,7 +325,7 @@ def test_t7_without_approval_it_is_a_violation_of_the_caller_once(urgent: Urgent
     assert [one.cause for one in urgent.desk.run(holds.list_holdings, urgent.case)] == ["violation"]
     told = {one.person_id for one in urgent.desk.all(Notice, code="violation-urgent-not-ratified")}
     assert {CALLER, "reviewer", "security-head", "supervisor"} <= told
-    urgent.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, violation.id), "cleared"))
+    urgent.desk.run(lambda uow: violation_ends.close(uow, uow.session.get_one(Violation, violation.id), "cleared"))
     assert urgent.desk.run(holds.list_holdings, urgent.case) == []
 
 

@@ -25,7 +25,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import metrics as case_metrics
-from services.domain.custody import violations
+from services.domain.custody import violation_ends, violations
 from services.domain.documents import service as document_service
 from services.domain.matters import queries
 from services.domain.matters import tasks as matter_tasks
@@ -542,7 +542,7 @@ def test_a_violation_is_recorded_by_security_and_once(leak: Handled) -> None:
 @pytest.mark.requirement("R65")
 def test_what_is_found_again_after_a_decision_is_another_violation(leak: Handled) -> None:
     first = leak.violation.id
-    leak.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, first), "cleared"))
+    leak.desk.run(lambda uow: violation_ends.close(uow, uow.session.get_one(Violation, first), "cleared"))
 
     again = leak.ask("violation", "security-head", violationKind="leak")
     with pytest.raises(Refused, match="not yet decided"):
@@ -582,7 +582,7 @@ def test_what_is_found_of_another_person_is_a_violation_of_its_own(any_database_
     assert {row.violation_id for row in desk.all(Suspension, lifted_at=None)} == {row.id for row in rows.values()}
 
     for one in rows.values():  # each ends for itself, and the same can be found again
-        desk.run(lambda uow, one=one.id: violations.close(uow, uow.session.get_one(Violation, one), "cleared"))
+        desk.run(lambda uow, one=one.id: violation_ends.close(uow, uow.session.get_one(Violation, one), "cleared"))
     assert not desk.all(Suspension, lifted_at=None)
     assert loan.ask("violation", "security-head", violationKind="leak", accusedId="operator2") not in rows
     desk.close()

@@ -204,7 +204,7 @@ ENDED_BY = {
     "hold": {"holds/reminders.py", "holds/service.py", "work_orders/follow_ups.py"},
     "storage": {"storage/sites.py"},
     "violation": {
-        "custody/violations.py",
+        "custody/violation_ends.py",
         "matters/violations/acts.py",
         "matters/violations/appeals.py",
         "matters/violations/tasks.py",

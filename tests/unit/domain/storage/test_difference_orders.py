@@ -20,7 +20,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.storage import findings, maintenance, reconciliation, sites
 from services.domain.storage.findings import Found
 from services.domain.storage.schemas import SiteBody
-from services.domain.work_orders import queries, service, tasks
+from services.domain.work_orders import opening, queries, service, tasks
 from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import NotFound, Refused
 
@@ -92,7 +92,7 @@ def test_one_work_order_for_each_kind_place_and_day_and_not_for_each_object(desk
     later = reconcile(desk, [*found, extra(many)])
     assert sorted(order.facts["facts"]["differences"] for order in later) == [1, many]
     with pytest.raises(Refused):
-        desk.run(service.require_may_open, "difference", by="security-head")
+        desk.run(opening.require_may_open, "difference", by="security-head")
 
 
 @pytest.mark.requirement("R53", "R64")

@@ -7,8 +7,8 @@ import pytest
 from amount import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written_directory import directory_of
 
-from services.domain.access.directory import DepartmentInfo, Directory, HeldPost, PersonInfo
 from services.domain.access.parts import CaseFacts
 from services.domain.storage import disposal_batches
 from services.domain.storage.disposal_batches import Batch, Deciders
@@ -19,28 +19,7 @@ OFFICE = ("office-head", "office-deputy", "counsel")  # sign where Security is c
 STAFF = (*OPERATORS, "storage-head", *SIGNERS, *OFFICE)
 MOST = 40
 DECIDED = "security"  # a duty besides the two of a disposal
-POSTS = (
-    *((person, "storage", "storage-operator") for person in OPERATORS),
-    ("storage-head", "storage", "head"),
-    ("security-head", "security", "head"),
-    ("security-deputy", "security", "deputy"),
-    ("board-head", "board", "head"),
-    ("office-head", "office", "head"),
-    ("office-deputy", "office", "deputy"),
-    ("counsel", "legal", "head"),
-)
-DIRECTORY = Directory(
-    departments={
-        "board": DepartmentInfo("management"),
-        "works": DepartmentInfo("business", "board"),
-        "office": DepartmentInfo("administration", "board"),
-        "legal": DepartmentInfo("legal", "board"),
-        "security": DepartmentInfo("security", "board"),
-        "storage": DepartmentInfo("storage", "board"),
-    },
-    people={person: PersonInfo(person, department) for person, department, _ in POSTS},
-    held=tuple(HeldPost(*post) for post in POSTS),
-)
+DIRECTORY = directory_of(*((person, "storage", "storage-operator") for person in OPERATORS))
 CASE = CaseFacts(application_id="", department_id="works", done={})
 some = st.sets(st.sampled_from(STAFF), max_size=3)
 

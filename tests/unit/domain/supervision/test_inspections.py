@@ -42,7 +42,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
 from services.domain.custody import log as custody_log
-from services.domain.custody import suspensions, violations
+from services.domain.custody import suspensions, violation_ends, violations
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
 from services.domain.supervision import (
@@ -789,7 +789,7 @@ def test_no_severe_finding_of_a_loan_is_lost_in_another_one(supervised: Supervis
     loan = desk.the(HandOver, application_id=case_id)
     for row in (recorded[earlier], use, approval):
         assert desk.run(lambda uow: len(suspensions.list_open(uow, uow.session.get_one(HandOver, loan.id))))
-        desk.run(lambda uow, one=row.id: violations.close(uow, uow.session.get_one(Violation, one), "cleared"))
+        desk.run(lambda uow, one=row.id: violation_ends.close(uow, uow.session.get_one(Violation, one), "cleared"))
     assert not desk.run(lambda uow: suspensions.list_open(uow, uow.session.get_one(HandOver, loan.id)))
 
 

@@ -19,9 +19,10 @@ from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.documents import service as document_service
-from services.domain.work_orders import attached, queries, service, tasks
+from services.domain.work_orders import attached, opening, queries, service, tasks
+from services.domain.work_orders.opening import Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Answered, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import NotFound, Refused
 
 DAY = timedelta(days=1)
@@ -44,7 +45,7 @@ def opened(
 
     def act(uow: UnitOfWork) -> WorkOrder:
         given = {"key": key, "doer": doer, "by_system": True, **values}
-        return service.open_work_order(uow, kind, subject, **given)
+        return opening.open_work_order(uow, kind, subject, **given)
 
     return desk.run(act)
 
@@ -216,7 +217,7 @@ async def test_nobody_opens_by_hand_what_follows_a_row_or_stands_for_the_systems
         answer = await operator.post("/api/work-orders", json={**asked, "kind": "defect", "subjectKind": "defect"})
         assert answer.status_code == 201, answer.text
     by_hand = answer.json()["id"]
-    own = desk.run(service.open_defect, "reconcile")
+    own = desk.run(opening.open_defect, "reconcile")
     assert own.id != by_hand
     assert own.doer_post == "storage-operator"
-    assert desk.run(service.open_defect, "reconcile").id == own.id
+    assert desk.run(opening.open_defect, "reconcile").id == own.id

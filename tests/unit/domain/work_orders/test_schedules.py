@@ -36,7 +36,7 @@ from services.domain.change_requests import service as change_requests
 from services.domain.matters import held as holds
 from services.domain.storage import devices, health, sites
 from services.domain.storage.schemas import DeviceBody, SiteBody
-from services.domain.work_orders import periods, queries, schedules, service, sources, tasks
+from services.domain.work_orders import opening, periods, queries, schedules, service, sources, tasks
 from services.domain.work_orders.kinds import SCHEDULES
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schedules import Values
@@ -330,10 +330,10 @@ def test_the_restore_drill_draws_masters_that_nobody_chooses(desk: ReviewDesk) -
     [order] = orders(desk, "restore-drill")
     assert order.facts["facts"]["drawn"]
     assert order.number.startswith("HF-2031-")
-    [defect] = {desk.run(service.open_defect, "reconcile").id for _ in range(2)}
+    [defect] = {desk.run(opening.open_defect, "reconcile").id for _ in range(2)}
     assert desk.the(WorkOrder, id=defect).kind == "defect"
     with pytest.raises(KeyError):
-        desk.run(service.open_defect, "whatever")
+        desk.run(opening.open_defect, "whatever")
 
 
 def _unneeded(uow: UnitOfWork, master: Master) -> None:

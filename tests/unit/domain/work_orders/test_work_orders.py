@@ -23,10 +23,11 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.process import relay
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.work_orders import documents, queries, service, tasks
+from services.domain.work_orders import documents, opening, queries, service, tasks
 from services.domain.work_orders.kinds import KINDS
+from services.domain.work_orders.opening import Cause, Subject
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.service import Answered, Cause, Done, Subject, Verdict
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 
 DAY = timedelta(days=1)
@@ -44,7 +45,7 @@ def _open(desk: ReviewDesk, **values: Any) -> str:
     kind = given.pop("kind", "corrective-action")
 
     def act(uow: UnitOfWork) -> str:
-        return service.open_work_order(uow, kind, Subject("recorder", "recorder", "三号录像机"), **given).id
+        return opening.open_work_order(uow, kind, Subject("recorder", "recorder", "三号录像机"), **given).id
 
     return desk.run(act, by=given.pop("by", None))
 
