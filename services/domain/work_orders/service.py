@@ -24,7 +24,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, subjects
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import documents, fitness, policy, roles
-from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind, get_label
+from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind, get_label, name_subject
 from services.domain.work_orders.policy import Parts
 from services.domain.work_orders.roles import Role
 from services.runtime.canonical_json import hash_of
@@ -550,7 +550,8 @@ def lock_seen(uow: UnitOfWork, work_order_id: str) -> WorkOrder:
 
 
 def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text | None, due_at: datetime) -> WorkOrder:
-    named = title if title is not None else Bilingual(f"{kind.zh}：{subject.label}", f"{kind.en}: {subject.label}")
+    called = name_subject(subject.id, subject.label)
+    named = title if title is not None else Bilingual(f"{kind.zh}：{called.zh}", f"{kind.en}: {called.en}")
     return WorkOrder(
         id=new_id(),
         number=document_service.next_number(uow, kind.code),
