@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -35,6 +36,21 @@ async def _page(client: httpx.AsyncClient, address: str, language: str = "zh") -
     answer = await client.get(address)
     assert answer.status_code == 200, (address, answer.text[:2000])
     return answer.text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_each_action_to_choose_from_has_words_of_its_own(
+    portal: tuple[ReviewDesk, Portal, str], language: str
+) -> None:
+    _, over, _ = portal
+    page = await _page(await over.signed_in("supervisor"), "/supervision/audit", language)
+    choices = re.findall(
+        r"<option value=\"([^\"]+)\"[^>]*>([^<]*)<", page[page.index('id="f-action"') :].partition("</select>")[0]
+    )
+    assert len(choices) > 100
+    words = [words for _, words in choices]
+    assert len(set(words)) == len(words), sorted(words)
+    assert not [words for words in words if not words[:1].isalnum() or words[:1].islower()]
 
 
 @pytest.mark.requirement("R62", verb="recorded")
