@@ -720,6 +720,8 @@ WORDS: dict[str | bool | None, str] = {
     "used-workOverdueAtEnd": "work orders overdue at the end of the period",
     "seen-letters": "letters of reason and purpose",
     "seen-items": "items",
+    "seen-forms": "forms",
+    "seen-signed": "on the signed form",
     "seen-decision": "decision",
     "seen-declared": "declared",
     "seen-stages": "stages",

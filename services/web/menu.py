@@ -6,7 +6,7 @@ from dataclasses import dataclass
 DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", "manager", "return-inspector"})
 ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator", "supervisor"})
-HOLDS = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
+HOLDS = frozenset({"security-reviewer", "supervisor"})
 SUPERVISES = frozenset({"supervisor"})
 MANAGES = frozenset({"manager"})
 LEADERS = frozenset({"head", "deputy"})
@@ -48,7 +48,7 @@ ENTRIES = (
     Entry("/work-orders", _("Work orders"), "done", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
-    Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
+    Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR, led=frozenset({"security", "legal"})),
     Entry(
         "/packages",
         _("Evidence packages"),

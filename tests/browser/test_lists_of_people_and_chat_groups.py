@@ -223,7 +223,7 @@ def test_an_administrator_adds_tests_and_ends_the_robot_of_a_chat_group(
     act("Send a test").click()
     page.wait_for_url("**/admin/notices?state=delivered")
     group.send()
-    page.goto("/admin/notices?state=open")  # it is tried again
+    page.goto("/admin/notices?state=open")  # it is given up
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text(getattr(ERRORS["robot-gone"], language))
     look(page)

@@ -142,6 +142,11 @@ def test_the_english_diagram_has_whole_labels_no_chinese_and_opens_at_the_curren
     expect(shown.first).to_be_in_viewport()
     expect(page.locator("#diagram-told")).to_contain_text("Security decides")
     assert page.locator("#diagram .bjs-breadcrumbs-shown").count() == 1, "inside a phase, not above all"
+    way_ends = page.locator("#diagram .bjs-breadcrumbs").evaluate("one => one.getBoundingClientRect().bottom")
+    begins = page.locator("#diagram .djs-shape:visible").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert min(begins) >= way_ends, "the way to the phase covers no step"
 
     address = page.locator("#diagram").get_attribute("data-model") or ""
     names = page.request.get(address).text()

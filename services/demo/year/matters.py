@@ -339,4 +339,4 @@ def _close(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[s
     matter |= {"closed_at": case.at, "closed_as": closed_as, "outcome": outcome}
     case.record("matter-closed", "matter", matter["id"], number=matter["number"], closed_as=closed_as)
     if matter["opened_by"] is not None:
-        case.notify(f"matter-{closed_as}", matter["opened_by"])
+        case.notify("violation-closed" if matter["kind"] == "violation" else f"matter-{closed_as}", matter["opened_by"])

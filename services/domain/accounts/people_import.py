@@ -233,7 +233,9 @@ def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None,
     if changes.keys() - {LANGUAGE} and deciders.decides(uow, row.id):
         raise _refused(
             Message(
-                "{login} decides about applications: change this account by hand, with a second person", login=row.login
+                "{login} has to do with decisions, footage or an open case: change this account by hand, with a "
+                "second person",
+                login=row.login,
             )
         )
     return Change(number, "changed" if changes else "unchanged", person.login, person.name, changes)

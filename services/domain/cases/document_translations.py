@@ -119,7 +119,7 @@ class _Words:
 
     def _found(self, text: str, tried: dict[str, str]) -> str:
         if not _chinese.search(text) and not _sentence.search(text):
-            return text.translate(PUNCTUATION) if "（" in text or "：" in text else text
+            return text.translate(PUNCTUATION) if re.search("[（：、]", text) else text
         if (known := self.known.get(text.strip())) is not None:
             return known
         if "\n" in text:
@@ -151,9 +151,16 @@ class _Words:
 def _words(language: str) -> _Words:
     named: Mapping[str, str] = json.loads((FOLDER / f"document_words.{language}.json").read_text(encoding="utf-8"))
     known = {**dict(_from_catalogues(language)), **{zh: said for zh, said in named.items() if PLACE not in zh}}
-    by_length = sorted((zh for zh in named if PLACE in zh), key=lambda zh: -len(zh.replace(PLACE, "")))
-    templates = [_Template(tuple(zh.split(PLACE)), named[zh], bool(_chinese.search(zh))) for zh in by_length]
+    placed = {**dict(_answered()), **{zh: said for zh, said in named.items() if PLACE in zh}}
+    by_length = sorted(placed, key=lambda zh: -len(zh.replace(PLACE, "")))
+    templates = [_Template(tuple(zh.split(PLACE)), placed[zh], bool(_chinese.search(zh))) for zh in by_length]
     return _Words(known, tuple(sorted(templates, key=lambda template: not template.worded)))
+
+
+def _answered() -> Iterator[tuple[str, str]]:
+    """Yield each question of a stage as a sheet has it, with its answer behind it."""
+    for stage in STAGES.values():
+        yield from ((f"{question.zh} {PLACE}", f"{question.en} {PLACE}") for question in stage.questions)
 
 
 def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:

@@ -81,6 +81,19 @@ def get_label(subject_kind: str) -> Bilingual:
     return Bilingual(named["zh"], named["en"])
 
 
+def name_subject(subject_id: str, label: str, title: Bilingual | None = None) -> Bilingual:
+    """Return a subject's label in each language: one that no person has named is kept in both, side by side.
+
+    ``title``: of the work order, whose subject may be called as it is.
+    """
+    labels = _data()["labels"]
+    known = [get_label(subject_id)] if subject_id in labels else []
+    for named in (*known, *([title] if title is not None else [])):
+        if label == f"{named.zh} {named.en}":
+            return named
+    return Bilingual(label, label)
+
+
 KINDS: dict[str, Kind] = {
     code: Kind(
         code,

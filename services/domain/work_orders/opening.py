@@ -15,7 +15,7 @@ from services.domain.documents import service as document_service
 from services.domain.process import messages, outbox
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import fitness, policy, service
-from services.domain.work_orders.kinds import Item, Kind, get_label
+from services.domain.work_orders.kinds import Item, Kind, get_label, name_subject
 from services.domain.work_orders.roles import Role
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
@@ -158,7 +158,8 @@ def require_may_open(uow: UnitOfWork, kind: str) -> None:
 
 
 def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text | None, due_at: datetime) -> WorkOrder:
-    named = title if title is not None else Bilingual(f"{kind.zh}：{subject.label}", f"{kind.en}: {subject.label}")
+    called = name_subject(subject.id, subject.label)
+    named = title if title is not None else Bilingual(f"{kind.zh}：{called.zh}", f"{kind.en}: {called.en}")
     return WorkOrder(
         id=new_id(),
         number=document_service.next_number(uow, kind.code),

@@ -418,7 +418,7 @@ def _rows(visitor: Visitor, found: Page[WorkOrderLine]) -> list[tuple[str, ...]]
         (
             line.number,
             line.kind_zh if chinese else line.kind_en,
-            line.subject_label,
+            line.subject_zh if chinese else line.subject_en,
             line.doer_zh if chinese else line.doer_en,
             lists.written(visitor, line.due_at),
             labels.word(visitor.language, f"work-order-{line.state}"),

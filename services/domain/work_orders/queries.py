@@ -17,7 +17,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import work_orders as visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.work_orders import downloads, fitness, policy, schedules, service
-from services.domain.work_orders.kinds import ACTED_ON, KINDS
+from services.domain.work_orders.kinds import ACTED_ON, KINDS, name_subject
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schemas import (
     AttemptView,
@@ -105,6 +105,8 @@ def list_waiting(
             kind_zh=KINDS[order.kind].zh,
             kind_en=KINDS[order.kind].en,
             subject_label=order.subject_label,
+            subject_zh=(called := _name_subject(order)).zh,
+            subject_en=called.en,
             due_at=verify_until or order.due_at if verifies else order.due_at,
             to_verify=bool(verifies),
         )
@@ -306,6 +308,8 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[WorkOrderLine]:
             subject_kind=order.subject_kind,
             subject_id=order.subject_id,
             subject_label=order.subject_label,
+            subject_zh=(called := _name_subject(order)).zh,
+            subject_en=called.en,
             state=_state(uow, order, attempt),
             doer_zh=doer.zh,
             doer_en=doer.en,
@@ -316,6 +320,10 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[WorkOrderLine]:
         )
         for (order, attempt), doer in zip(orders, words, strict=True)
     ]
+
+
+def _name_subject(order: WorkOrder) -> Bilingual:
+    return name_subject(order.subject_id, order.subject_label, Bilingual(order.title_zh, order.title_en))
 
 
 def _words(uow: UnitOfWork, roles: Sequence[Role]) -> list[Bilingual]:

@@ -48,6 +48,8 @@ class WorkOrderLine(Answer):
     subject_kind: str
     subject_id: str
     subject_label: str
+    subject_zh: str
+    subject_en: str
     state: str
     doer_zh: str
     doer_en: str
@@ -65,6 +67,8 @@ class WaitingWorkOrder(Answer):
     kind_zh: str
     kind_en: str
     subject_label: str
+    subject_zh: str
+    subject_en: str
     due_at: Moment
     to_verify: bool
 

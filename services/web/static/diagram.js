@@ -21,7 +21,19 @@ window.Diagram = (() => {
     box.addEventListener("pointerdown", () => { if (!scroll._enabled) scroll.toggle(true); });
     document.addEventListener("pointerdown", (event) => { if (!box.contains(event.target) && scroll._enabled) scroll.toggle(false); });
 
-    const fit = () => box.clientWidth && canvas.zoom("fit-viewport", "auto");
+    // Shows the whole plane, below the way to it where that is shown.
+    const fit = () => {
+      if (!box.clientWidth) return;
+      canvas.zoom("fit-viewport", "auto");
+      const way = box.querySelector(".bjs-breadcrumbs");
+      const { inner, outer, scale, y } = canvas.viewbox();
+      if (!way || !way.offsetHeight) return;
+      const top = way.offsetTop + way.offsetHeight + 10;
+      if ((inner.y - y) * scale >= top) return;
+      const less = Math.min(scale, (outer.height - top - 10) / inner.height);
+      const [width, height] = [outer.width / less, outer.height / less];
+      canvas.viewbox({ x: inner.x + inner.width / 2 - width / 2, y: inner.y - top / less, width, height });
+    };
     const step = (factor) => canvas.zoom(Math.min(Math.max(canvas.zoom() * factor, 0.15), 4));
     // Shows the plane, such as a phase, that an element is drawn on.
     const turnTo = (elementId) => { canvas.setRootElement(canvas.findRoot(registry.get(elementId))); fit(); };

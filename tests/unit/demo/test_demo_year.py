@@ -11,16 +11,19 @@ import rfc8785
 from built_portal import portal_over
 from demo_year import CASES, demo_year
 from portal_client import MODELS
+from sqlalchemy import select
 from statements import statements
 
 from services.backup.database_export import snapshot
 from services.bench import portal
+from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.year import command, summary
 from services.domain.accounts import sessions
 from services.domain.audit.verification import verify_trail
 from services.domain.custody.violations import KINDS as VIOLATIONS
+from services.domain.notifications.texts import all_texts
 from services.domain.work_orders.kinds import KINDS as ORDERS
 from services.runtime.settings import Settings
 from services.web import cookies
@@ -121,6 +124,12 @@ def test_what_is_under_way_waits_for_the_process_and_nothing_else_does(year: Dat
         "work-order-opened": counts["work orders under way"],
         "work-order-done": 2,
     }
+
+
+def test_each_notice_of_the_year_has_words(year: Database) -> None:
+    codes = year.read_now(ACTOR, lambda uow: set(uow.session.scalars(select(Notice.code).distinct())))
+    assert {"violation-closed", "matter-refused"} <= codes
+    assert codes <= all_texts().keys()
 
 
 async def test_the_lists_of_the_year_have_few_statements(year: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.runtime.spans import Span
-from services.web.menu import ENTRIES
+from services.web.menu import ENTRIES, entries
 from services.web.templates import environment, size
 
 
@@ -22,6 +22,14 @@ from services.web.templates import environment, size
 )
 def test_a_page_belongs_to_one_entry_of_the_menu(path: str, entry: str) -> None:
     assert [one.path for one in ENTRIES if one.holds(path)] == [entry]
+
+
+@pytest.mark.parametrize(
+    ("department_kind", "shown"), [("legal", True), ("security", True), ("business", False), ("storage", False)]
+)
+def test_holds_are_in_the_menu_of_the_heads_who_may_read_them(department_kind: str, *, shown: bool) -> None:
+    for post in ("head", "deputy"):
+        assert ("/holds" in [entry.path for entry in entries([post], department_kind)]) is shown
 
 
 @pytest.mark.parametrize(

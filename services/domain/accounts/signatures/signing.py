@@ -155,7 +155,7 @@ def authenticate(
         _count_after_refusal(uow)
         raise Refused(
             "password-wrong",
-            "Not signed: the password is wrong. Enter it again.",
+            "The password is wrong: nothing was signed or changed. Enter it again.",
             status=403,
             field="password",
         )

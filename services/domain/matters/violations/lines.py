@@ -51,7 +51,7 @@ def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
                 Message("Violations of the same people in 12 months, this one included"),
                 Counted("{count} violation", "{count} violations", repeats),
             ),
-            Line(Message("Decided by"), Label(assessment["decidingStage"])),
+            Line(Message("Deciding stage"), Label(assessment["decidingStage"])),
             base.moment_line(uow, Message("Reply until"), assessment["replyUntil"]),
         ]
     for reply in facts["replies"]:

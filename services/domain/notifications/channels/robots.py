@@ -26,20 +26,21 @@ from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 
 MOST_BYTES = 64 << 10  # of an answer
+GONE = "robot-gone"  # no retry helps: a robot is never changed
 # Answers by code; all others are refused with what the service says.
 _ANSWERS: dict[str, dict[int, str]] = {
-    "wecom": {45009: TOO_MANY, 45033: TOO_MANY, 93000: "robot-gone", 93008: "robot-gone"},
+    "wecom": {45009: TOO_MANY, 45033: TOO_MANY, 93000: GONE, 93008: GONE},
     "dingtalk": {
         130101: TOO_MANY,
         90030: TOO_MANY,
-        300001: "robot-gone",
-        400101: "robot-gone",
-        400102: "robot-gone",
+        300001: GONE,
+        400101: GONE,
+        400102: GONE,
         310000: "robot-security",
     },
     "feishu": {
         11232: TOO_MANY,
-        19001: "robot-gone",
+        19001: GONE,
         19021: "robot-signature",
         19022: "robot-security",
         19024: "robot-security",
@@ -122,7 +123,7 @@ def check_answer(kind: str, status: int, content: bytes) -> None:
     known = _ANSWERS[kind].get(code, "robot-refused") if isinstance(code, int) else "robot-refused"
     if kind == "feishu" and "too many" in said.lower():
         known = TOO_MANY
-    raise Undelivered(known, f"{code}: {said}")
+    raise Undelivered(known, f"{code}: {said}", for_good=known == GONE)
 
 
 def _wecom(message: payloads.RobotMessage) -> dict[str, Any]:

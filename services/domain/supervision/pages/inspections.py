@@ -1,6 +1,6 @@
 """The pages of the supervision group and its inspections; a case is inspected by the keyboard alone (R60 to R64)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict
@@ -25,6 +25,7 @@ from services.domain.supervision.schemas import (
     ProposalBody,
     ReportBody,
 )
+from services.runtime import labels
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 from services.web import days
@@ -34,6 +35,7 @@ from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/supervision")
+WORDED = frozenset({"letters", "forms", "declared", "signed", "stages", "violations"})  # of what a check has seen
 PER_PAGE = 25
 Place = Annotated[str, Query(max_length=LONGEST_PLACE)]
 After = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -258,6 +260,19 @@ async def _case_page(
         with_code=with_code,
         stage=STAGES[case_reviews.STAGE],
         outcome=STAGES.outcomes[case_reviews.INSPECTED],
+        seen=lambda question: [(name, _said(visitor, name, value)) for name, value in question.seen.items()],
         refusal=refusal,
         typed=typed,
     )
+
+
+def _said(visitor: Visitor, name: str, value: Any) -> str:
+    """Return what the system's answer rests on in words; of what has an id alone, how many there are."""
+    given = value if isinstance(value, list) else [value]
+    if name not in WORDED:
+        return str(len(given))
+    return visitor.translated(", ").join(_word(visitor, one) for one in given) or visitor.translated("nothing")
+
+
+def _word(visitor: Visitor, value: Any) -> str:
+    return labels.word(visitor.language, value) if isinstance(value, str) and labels.has_word(value) else str(value)

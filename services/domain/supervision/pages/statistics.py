@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory
+from services.domain.cases.stage_times import stage_order
 from services.domain.supervision import statistics, use_report_queries
-from services.domain.supervision.audit_schemas import Statistics
+from services.domain.supervision.audit_schemas import StageMonths, Statistics
 from services.domain.supervision.use_report_schemas import UseReportLine
 from services.runtime.labels import word
 from services.web import csv as web_csv
@@ -32,6 +33,12 @@ class StatisticsQuery(BaseModel):
     form: str = ""
 
 
+def _place(figures: StageMonths) -> int:
+    """Return where a case meets the stage; one that no model has any more comes last."""
+    order = stage_order()
+    return order.index(figures.stage) if figures.stage in order else len(order)
+
+
 @router.get("")
 async def show_statistics(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[StatisticsQuery, Query()]
@@ -44,6 +51,7 @@ async def show_statistics(
         return figures, directory.departments(uow), use_report_queries.list_of_months(uow, months)
 
     figures, departments, reports = await database.read(visitor.actor, read)
+    figures = figures.model_copy(update={"stages": sorted(figures.stages, key=_place)})
     if wanted.form == "csv":
         return _csv(visitor, figures)
     return visitor.page(

@@ -1,7 +1,6 @@
 """The pages of the audit trail: the list with filters, and one event with its place in the tree (R62)."""
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,12 +16,14 @@ from services.domain.supervision.audit_schemas import TrailLine
 from services.domain.supervision.trail_messages import TRAIL_MESSAGES
 from services.domain.supervision.trail_reader import TrailSearch
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import days
 from services.web.dependencies import GivenDatabase
 from services.web.schemas import PlaceText, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/supervision/audit")
+UNFILLED = "…"
 MESSAGES = {**EVENT_MESSAGES, **TRAIL_MESSAGES}
 
 
@@ -99,13 +100,22 @@ def describe(visitor: Visitor, line: TrailLine) -> str:
 
 
 def _actions(visitor: Visitor) -> list[tuple[str, str]]:
-    """Return the actions to choose from, by their sentences with no details in them."""
-    empty: Mapping[str, Any] = {}
-    named = [
-        (action, event_messages.describe(visitor.language, action, empty, visitor.zone, MESSAGES))
-        for action in MESSAGES
-    ]
-    return sorted(((action, sentence.strip(" :：")) for action, sentence in named), key=lambda pair: pair[1])
+    """Return the actions to choose from, by their sentences, in which dots stand for each detail."""
+    named = [(action, _unfilled(visitor, action, message)) for action, message in MESSAGES.items()]
+    return sorted(named, key=lambda pair: pair[1])
+
+
+def _unfilled(visitor: Visitor, action: str, message: Message) -> str:
+    sentence = message.translate(visitor.language).format_map(_Unfilled())
+    if not sentence.startswith(UNFILLED):
+        return sentence
+    subject = Message("Matter") if action.startswith("matter-") else Message("Review")
+    return subject.translate(visitor.language) + sentence.removeprefix(UNFILLED)
+
+
+class _Unfilled(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return UNFILLED
 
 
 def _written(value: Any) -> str:

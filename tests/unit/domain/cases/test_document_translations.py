@@ -19,6 +19,7 @@ from review_desk import ReviewDesk
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.domain.cases import document_layouts, document_translations
+from services.domain.stages.catalogue import STAGES
 from services.rendering import pdf
 from services.rendering.sheet import Columns, Drawings, Facts, Listing, Prose, Sheet, Signatures
 from services.runtime.errors import NotFound
@@ -141,6 +142,20 @@ def test_a_word_of_the_layout_is_translated_and_what_people_wrote_is_not() -> No
     assert facts["Use period applied for"][0].text == "7 days"
     assert sheet.title == "Video Retrieval Application Form"
     assert not any(isinstance(part, Drawings | Columns | Prose) for part in sheet.parts[:1])
+
+
+def test_questions_of_a_verification_and_what_is_counted_are_in_the_readers_language() -> None:
+    order = json.loads(canonical(EACH["corrective-action"]))
+    asked = STAGES["work-order-verification"].questions
+    order["attempts"][0]["questions"] = [{"question": question.zh, "answer": "yes"} for question in asked]
+    sheet = document_translations.translate("corrective-action", "ZG-1", HASH, order, "en")
+    said = "\n".join(all_texts(asdict(sheet)))
+    assert "\n".join(f"{question.en} yes" for question in asked) in said
+
+    report = json.loads(canonical(EACH["inspection-report"]))
+    report["numbers"]["closedAs"] = {"rejected": 2, "expired": 1}
+    sheet = document_translations.translate("inspection-report", "JC-1", HASH, report, "en")
+    assert "rejected 2, expired 1" in list(all_texts(asdict(sheet)))
 
 
 def test_departments_of_a_report_on_an_inspection_are_named_in_the_readers_language() -> None:

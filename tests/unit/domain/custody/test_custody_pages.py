@@ -128,7 +128,7 @@ async def test_a_wrong_password_accepts_nothing_and_the_tick_stays(
 ) -> None:
     refused = shown(await custodian.send(f"{path}/accept", **acceptance(desk, case, password="wrong")), 403)
 
-    assert "Not signed: the password is wrong" in refused
+    assert "The password is wrong: nothing was signed" in refused
     assert "required checked>" in refused
     assert "wrong" not in refused.partition('name="password"')[2].partition(">")[0]
     [hand_over] = desk.rows(HandOver)

@@ -71,6 +71,25 @@ def bell(page: httpx.Response) -> int:
     return int(found[1])
 
 
+async def test_a_notice_that_is_done_leads_only_to_a_case_that_the_person_may_still_see(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+
+    def tell_and_end(uow: UnitOfWork) -> None:
+        for person_id in ("operator", "drafter"):
+            notification_service.notify(uow, person_id, "storage-prepare", application_id=application_id)
+        notification_service.mark_done(uow, "preparation", application_id=application_id)
+
+    desk.run(tell_and_end)
+    for person_id, leads in (("operator", False), ("drafter", True)):
+        client = await portal.signed_in(person_id)
+        listed = await client.get("/notices")
+        assert "申请已批准，请存储部门做好调取准备。" in listed.text
+        assert (f'href="/cases/{application_id}' in listed.text) is leads
+        assert (await client.get(f"/cases/{application_id}")).is_success is leads
+
+
 async def test_the_bell_counts_what_is_unread_and_opening_a_notice_reads_it(desk: ReviewDesk, portal: Portal) -> None:
     first, _ = told(desk, "drafter", "application-incomplete", "decided:preliminary:approved")
     client = await portal.signed_in("drafter")

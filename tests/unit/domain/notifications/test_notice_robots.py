@@ -243,6 +243,23 @@ async def test_a_robot_whose_secret_does_not_open_any_more_silences_no_other(des
         assert "waiting" not in {state for state, _ in _states(desk, lost.id)}
 
 
+@pytest.mark.requirement("R30")
+async def test_the_administrators_are_told_at_once_of_a_robot_that_its_service_no_longer_knows(
+    desk: ReviewDesk,
+) -> None:
+    gone = {"wecom": {"errcode": 93000}, "dingtalk": {"errcode": 300001}, "feishu": {"code": 19001}}
+    site = Site(answer=answers(TAKEN["wecom"]))
+    async with web_server(site) as port:
+        for number, (kind, answer) in enumerate(gone.items()):
+            robot = desk.run(robots.add, new(kind, port), by="admin")
+            site.answer = answers(answer)
+            offered(desk, f"loan-{number}")
+            await _send_all(desk)
+            assert _states(desk, robot.id) == {("failed", "robot-gone")}
+            assert len(desk.all(Notice, code="deliveries-failing", person_id="admin")) == 1, "and once"
+            desk.run(robots.end, robot.id, by="admin")
+
+
 async def _send_all(desk: ReviewDesk) -> None:
     for _ in range(6):
         await sender(desk).send_by_robots()

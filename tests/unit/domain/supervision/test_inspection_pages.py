@@ -1,5 +1,6 @@
 """The pages of group and inspections in both languages, and ten cases inspected one after another."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -74,6 +75,9 @@ async def test_an_inspection_on_its_pages_from_the_group_to_the_last_signature(
         fields = {f"answer.{code}": one.answer for code, one in given.items()}
         body = {**fields, "sheetSha256": sha256, "password": PASSWORD}
         assert sha256 in sheet
+        in_english = await page(client, f"/supervision/cases/{row.id}", language="en")
+        assert "letters of reason and purpose: 14, 13 " in in_english
+        assert not re.findall(r": [0-9a-f]{8}-[0-9a-f]{4}-", in_english), "a row's id says nothing to a reader"
         if row.position == 1:
             refused = await post(client, f"/supervision/cases/{row.id}", {**body, "answer.use-6": "no"})
             assert refused.status_code == 422

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -13,8 +14,10 @@ from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import FORM, ReviewDesk
 
+from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
+from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import UnitOfWork
 from services.domain.supervision import coverage
 
@@ -35,6 +38,41 @@ async def _page(client: httpx.AsyncClient, address: str, language: str = "zh") -
     answer = await client.get(address)
     assert answer.status_code == 200, (address, answer.text[:2000])
     return answer.text
+
+
+async def test_stages_are_shown_as_a_case_meets_them(portal: tuple[ReviewDesk, Portal, str]) -> None:
+    desk, over, case = portal
+
+    def fill(uow: UnitOfWork) -> None:
+        ended = uow.session.get_one(Application, case)
+        ended.closed_at, ended.closed_as = uow.now, "re-archived"
+        for place, stage in enumerate(("in-use", "correction", "security", "preservation", "preliminary")):
+            visit = StageVisit(application_id=case, place=100 + place, stage=stage, since=uow.now, seconds=60.0)
+            uow.session.add(visit)
+
+    desk.run(fill)
+    page = await _page(await over.signed_in("supervisor"), "/supervision/statistics", "en")
+    shown = page[page.index('id="stages"') :]
+    places = [
+        shown.index(f">{words}<")
+        for words in ("preservation", "preliminary review", "security review", "to be corrected", "in use")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_each_action_to_choose_from_has_words_of_its_own(
+    portal: tuple[ReviewDesk, Portal, str], language: str
+) -> None:
+    _, over, _ = portal
+    page = await _page(await over.signed_in("supervisor"), "/supervision/audit", language)
+    choices = re.findall(
+        r"<option value=\"([^\"]+)\"[^>]*>([^<]*)<", page[page.index('id="f-action"') :].partition("</select>")[0]
+    )
+    assert len(choices) > 100
+    words = [words for _, words in choices]
+    assert len(set(words)) == len(words), sorted(words)
+    assert not [words for words in words if not words[:1].isalnum() or words[:1].islower()]
 
 
 @pytest.mark.requirement("R62", verb="recorded")

@@ -238,6 +238,10 @@ def test_a_device_in_bad_health_is_serviced_once_it_has_lasted(desk: ReviewDesk)
         ("recorder", recorder.name),
         ("store", "备份库 replica store"),
     ]
+    [store] = [row for row in opened if row.subject_kind == "store"]
+    assert (store.title_zh, store.title_en) == ("设备检查维护：备份库", "device service: replica store")
+    shown = {line.id: line for line in desk.run(queries.read, by="operator").lines}[store.id]
+    assert (shown.subject_zh, shown.subject_en) == ("备份库", "replica store")
     assert {str(row.facts["facts"]["health"][0]["en"]) for row in opened} == {
         "1 disk is offline.",
         "Disk hdd1 fails: the recorder calls it error.",
