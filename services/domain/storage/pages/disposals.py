@@ -13,6 +13,7 @@ from services.domain.storage.schemas import (
     MarkBody,
 )
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import lists
 from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
@@ -69,9 +70,12 @@ async def read_disposal(
 async def mark_disposal_item(
     matter_id: Identifier, disposal_item_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase
 ) -> Response:
-    """Leave an item out of a batch, or list it again."""
+    """Leave an item out of a batch with a reason; or list it again, where the form has no field for one."""
     try:
         because = typed.body(MarkBody).because
+        if "because" in typed and not because.strip():
+            message = Message("Enter a reason for leaving the recordings out.")
+            raise Refused("reason-missing", message, status=422, field="because")
         await database.run(visitor.actor, disposals.mark, matter_id, disposal_item_id, because)
     except Refused as refusal:
         if refusal.status == 404:

@@ -29,6 +29,14 @@ async def test_the_storage_office_goes_through_a_batch_on_its_pages(tmp_path: Pa
         assert [(line["state"], line["because"]) for line in items.json()] == [("left-out", "仍需使用")]
         assert 'rel="next"' in items.headers["Link"]
         assert "仍需使用" in (await browser.get(f"/storage/disposals/{batch}")).text
+
+        form = f"/storage/disposals/{batch}/items/{first.id}"
+        token = {"csrf_token": browser.headers["X-CSRF-Token"]}
+        assert (await browser.post(form, data=token)).status_code == 303  # list it again
+        blank = await browser.post(form, data={**token, "because": "  "})
+        assert (blank.status_code, "请写明不销毁的理由。" in blank.text) == (422, True)
+        left_out = await browser.post(form, data={**token, "because": "仍需使用"})
+        assert left_out.status_code == 303
         csv = await browser.get(f"/storage/disposals/{batch}?form=csv")
         assert csv.text.count("\n") == 3
     desk.desk.close()
