@@ -102,6 +102,7 @@ def test_a_deleted_draft_leaves_no_words(desk: ReviewDesk) -> None:
     assert desk.all(CaseText) == []
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R20", verb="recorded")
 def test_a_case_is_found_in_each_order_of_the_list_and_with_its_other_filters(desk: ReviewDesk) -> None:
     """The orders by department and due date join the tables in which names are looked for."""
