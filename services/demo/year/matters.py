@@ -3,15 +3,18 @@
 So many of the loans have one: they are in the lists, in the inbox and in the counts that every page has.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.demo.organisation import demo_id
 from services.domain.documents.service import SERIES
+from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.process.messages import VIOLATION_OPENED
 
@@ -87,12 +90,12 @@ def _extension(case: "Case") -> None:
     due_at = case.loan["due_at"]
     asked = {"dueAt": (due_at + DAYS_LATER).isoformat(), "reason": "核对尚未完成"}
     before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "latest": (due_at + 2 * DAYS_LATER).isoformat()}
-    matter = _open(case, "extension", asked, before)
+    matter = open_matter(case, "extension", asked, before)
     if case.stands == "in-use":
         case.open_review("extension", of=matter)
         return
     case.decide("extension", demo_id("wulei"), "rejected", of=matter)
-    _close(case, matter, "refused", {"stage": "extension"})
+    close_matter(case, matter, "refused", {"stage": "extension"})
 
 
 def _transfer(case: "Case", to_person: str) -> None:
@@ -104,7 +107,7 @@ def _transfer(case: "Case", to_person: str) -> None:
         **{"kind": "custody-offer", "application": case.id, "handOver": case.loan["id"], "person": case.custodian},
         **{"toPerson": to_person, "copies": hashes, "conditions": asked["conditions"], "reason": asked["reason"]},
     }
-    matter = _open(
+    matter = open_matter(
         case,
         "custody-transfer",
         asked,
@@ -113,7 +116,7 @@ def _transfer(case: "Case", to_person: str) -> None:
         signature=case.sign(case.custodian, offer),
     )
     case.decide("custody-receipt", to_person, "declined", of=matter)
-    _close(case, matter, "refused", {"stage": "custody-receipt"})
+    close_matter(case, matter, "refused", {"stage": "custody-receipt"})
 
 
 def _problem(case: "Case") -> None:
@@ -125,7 +128,7 @@ def _problem(case: "Case") -> None:
     }
     due_at, since = case.loan["due_at"], case.at
     before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "copies": [copy]}
-    matter = _open(case, "problem", asked, before)
+    matter = open_matter(case, "problem", asked, before)
     case.log("suspended", None, of_copy=False, cause="problem")
     frozen = {"hand_over_id": case.loan["id"], "cause": "problem", "matter_id": matter["id"], "since": since}
     case.decide("problem", demo_id("wulei"), "explained", of=matter)
@@ -138,7 +141,7 @@ def _problem(case: "Case") -> None:
     case.log("due-date-changed", None, of_copy=False, **changed)
     matter["applied_at"] = case.at
     told = {"frozenSince": since.isoformat(), "frozenUntil": case.at.isoformat(), "dueAt": later.isoformat()}
-    _close(case, matter, "answered", {"answer": "explained", **told})
+    close_matter(case, matter, "answered", {"answer": "explained", **told})
 
 
 def _begin_violation(case: "Case", kind: str) -> None:
@@ -152,7 +155,7 @@ def _begin_violation(case: "Case", kind: str) -> None:
     violation_id, opened_by = case.new_id(), demo_id("wulei") if kind in FOUND else None
     of = {"id": violation_id, "kind": kind, "dueAt": due_at.isoformat() if due_at else None}
     more = {"violation": {**of, "openedAt": case.at.isoformat(), "facts": facts}, "accused": accused}
-    matter = _open(
+    matter = open_matter(
         case,
         "violation",
         None,
@@ -256,7 +259,7 @@ def _decide_violation(case: "Case") -> None:
     # the suspension of the loan stays, which is over; that of the person ends
     if case.violation["of_person"] is not None:
         case.violation["of_person"] |= {"lifted_at": case.at, "lifted_by": "close-matter"}
-    _close(case, matter, "upheld", {"decision": decision["id"]})
+    close_matter(case, matter, "upheld", {"decision": decision["id"]})
 
 
 def _found(case: "Case", kind: str) -> dict[str, Any]:
@@ -278,13 +281,13 @@ def _found(case: "Case", kind: str) -> dict[str, Any]:
 def _urgent(case: "Case") -> dict[str, Any]:
     """Write the urgent retrieval that nobody has approved afterwards."""
     asked = {"reason": "夜间有人员受伤，需要立即确认位置", "itemIds": [case.item]}
-    matter = _open(case, "urgent", asked, opened_by=case.drafter, of_loan=False)
+    matter = open_matter(case, "urgent", asked, opened_by=case.drafter, of_loan=False)
     case.decide("urgent-release", demo_id("zhaoqiang"), "approved", of=matter)
-    _close(case, matter, "not-ratified", {})
+    close_matter(case, matter, "not-ratified", {})
     return matter
 
 
-def _open(
+def open_matter(
     case: "Case",
     kind: str,
     asked: dict[str, Any] | None,
@@ -335,8 +338,24 @@ def _open(
     return matter
 
 
-def _close(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[str, Any]) -> None:
+def apply_matter(
+    case: "Case", matter: dict[str, Any], decisions: Sequence[dict[str, Any]], outcome: dict[str, Any]
+) -> None:
+    """Write that a matter was carried out by these decisions, its document, and its end."""
+    matter["applied_at"] = case.at
+    of = {"number": matter["number"], "kind": matter["kind"], "facts": matter["facts_sha256"]}
+    case.record("matter-applied", "matter", matter["id"], decisions=[one["id"] for one in decisions], **of)
+    decided = [Decision(**one) for one in decisions]
+    content = documents.content_of(case.uow, Matter(**matter), KINDS[matter["kind"]], decided, outcome)
+    told = {**content, "appliedAt": case.at.isoformat()}
+    case.write_document(matter["kind"], matter["number"], told, subject_id=matter["id"])
+    close_matter(case, matter, "applied", outcome)
+
+
+def close_matter(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[str, Any]) -> None:
+    """Write the end of a matter, and tell whoever has asked."""
     matter |= {"closed_at": case.at, "closed_as": closed_as, "outcome": outcome}
-    case.record("matter-closed", "matter", matter["id"], number=matter["number"], closed_as=closed_as)
+    of = {"number": matter["number"], "kind": matter["kind"]}
+    case.record("matter-closed", "matter", matter["id"], closed_as=closed_as, **of)
     if matter["opened_by"] is not None:
         case.notify(f"matter-{closed_as}", matter["opened_by"])
