@@ -610,7 +610,7 @@ class Case:
             id=loan,
             application_id=self.id,
             custodian_id=self.custodian,
-            agreement_id=self.organisation.agreements.get(self.custodian, self.custodian),
+            agreement_id=None,
             offered_at=self.at,
             take_up_until=self.at + 7 * DAY,
             use_days=7,
@@ -629,7 +629,8 @@ class Case:
         taken = {"handOver": loan, "copies": [self.copy["id"]], "dueAt": until.isoformat(), "agreementVersion": "1"}
         taken |= {"conditionsVersion": "1"}
         self.decide("receipt", self.custodian, "accepted", loan, answers=taken, variables={"dueAt": until.isoformat()})
-        self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
+        agreement = self.organisation.agreements.get(self.custodian, self.custodian)
+        self.loan |= {"accepted_at": self.at, "agreement_id": agreement, "conditions_version": "1", "due_at": until}
         self.log("received", self.custodian, of_copy=False, **taken)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)

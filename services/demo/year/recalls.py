@@ -43,7 +43,7 @@ def write_of_offer(case: "Case", receipt: dict[str, Any]) -> None:
     receipt |= {"closed_at": case.at, "closed_because": "offer-recalled"}
     case.visits.append((receipt["opened_at"], "receipt", case.at))
     case.record("review-closed", "review", receipt["id"], because="offer-recalled")
-    case.publish("review-decided", receipt["id"], {"decision": "declined"})
+    case.publish("review-decided", receipt["id"], {"decision": "declined", "dueAt": case.at.isoformat()})
     case.notify("offer-recalled", case.custodian)
     apply_matter(case, matter, [decision], {"signedBy": demo_id(SIGNS)})
 

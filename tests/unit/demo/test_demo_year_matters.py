@@ -42,6 +42,7 @@ WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=
 BY_SECURITY = Assessment("minor", "violation-security", suspend_person=False, referral_asked=False)
 # Papers are not made in rows, and no process of the desk takes its messages.
 PAPERS = {"documents:problem", "documents:violation"}
+RELEASED = {"decisions:storage-release", "reviews:storage-release"}  # which the desk does without
 LOAN_PAPERS = {"documents:custody-log", "documents:hand-over-receipt"}
 # The loan of the desk is one on paper, its stores are empty, and its signer decides nothing more about it.
 ON_PAPER = {
@@ -94,10 +95,10 @@ def compare(
 
 
 def compare_events(loan: LoanDesk, year: Database) -> None:
-    """Compare the details of what is in the audit trail of the matters."""
+    """Look for the events of the matters, with their details, in the audit trail of the year."""
     real, made = loan.desk.run(events_of), year.read_now(ACTOR, events_of)
     assert real
-    assert {action: made.get(action) for action in real} == real
+    assert {action: lacking for action, told in real.items() if (lacking := told - made.get(action, set()))} == {}
 
 
 def compare_case(desk: ReviewDesk, year: Database, closed_as: str) -> None:
@@ -105,7 +106,7 @@ def compare_case(desk: ReviewDesk, year: Database, closed_as: str) -> None:
     real = desk.run(shapes_of, closed_as, true())
     made = year.read_now(ACTOR, shapes_of, closed_as, true())
     assert _without_a_process(real, made) == {}
-    assert _by_hand(real) - LOAN_PAPERS == _by_hand(made) - {"custody_entries:viewed"}
+    assert _by_hand(real) - LOAN_PAPERS - RELEASED == _by_hand(made) - RELEASED - {"custody_entries:viewed"}
 
 
 def _without_a_process(real: Shapes, made: Shapes) -> dict[str, str]:
@@ -214,7 +215,7 @@ def test_what_was_provided_to_an_authority_on_a_medium_of_the_register(tmp_path:
 
 
 def _to_be_provided(desk: ReviewDesk) -> dict[str, str]:
-    ids = lent_to_security(desk)
+    ids = lent_to_security(desk, legal_basis="authority-request", incident_reference="公治调证字〔2031〕12号")
     with_medium(desk, MEDIUM)
     return ids
 
