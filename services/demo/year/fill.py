@@ -700,8 +700,9 @@ class Case:
         """End the case of an offer that has ended: its copy goes, and its master waits for its disposal."""
         self._step("Task_ReleaseNotTakenUp")
         self.copy |= {"key_destroyed_at": self.at, "discarded_at": self.at, "discarded_because": closed_as}
-        self.master["unneeded_at"] = self.at
-        self._keep_until(self.at + self.uow.rules.lock_term)
+        disposed = (self.at + self.uow.rules.lock_term).replace(microsecond=0)
+        self.master |= {"unneeded_at": self.at, "retain_until": disposed}
+        self._keep_until(disposed)
         self._close(closed_as)
 
     def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:

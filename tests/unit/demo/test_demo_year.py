@@ -20,6 +20,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.year import command, summary
 from services.domain.accounts import sessions
 from services.domain.audit.verification import verify_trail
+from services.domain.custody import locks
 from services.domain.custody.violations import KINDS as VIOLATIONS
 from services.domain.work_orders.kinds import KINDS as ORDERS
 from services.runtime.settings import Settings
@@ -128,6 +129,13 @@ def test_what_is_under_way_waits_for_the_process_and_nothing_else_does(year: Dat
         "work-order-opened": counts["work orders under way"],
         "work-order-done": 2,
     }
+
+
+def test_masters_that_nobody_needs_are_disposed_of_as_real_ones(year: Database) -> None:
+    """Of a recalled offer: the stores are told until when it was locked, and delete it."""
+    listed = year.read_now(ACTOR, locks.list_to_dispose, 0, 50)
+    [(unneeded,)] = sql(year, "SELECT count(*) FROM masters WHERE unneeded_at IS NOT NULL")
+    assert len(listed) == unneeded == 1
 
 
 async def test_the_lists_of_the_year_have_few_statements(year: Database) -> None:

@@ -16,6 +16,7 @@ from provided_case import ProvidingDesk, lent_to_security, with_medium
 from review_desk import PASSWORD, ReviewDesk
 from row_shapes import Shapes, differences, shape, shapes_of
 from sqlalchemy import ColumnElement, select, true
+from urgent_desk import Urgent
 
 from services.database.tables.applications import Application
 from services.database.tables.copies import Download
@@ -41,7 +42,7 @@ SIGNED, MEDIUM = ("recall", "security-head"), "JZ-U-0001"
 WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=False)
 BY_SECURITY = Assessment("minor", "violation-security", suspend_person=False, referral_asked=False)
 # Papers are not made in rows, and no process of the desk takes its messages.
-PAPERS = {"documents:problem", "documents:violation"}
+PAPERS = {"documents:problem", "documents:violation", "documents:urgent"}
 RELEASED = {"decisions:storage-release", "reviews:storage-release"}  # which the desk does without
 LOAN_PAPERS = {"documents:custody-log", "documents:hand-over-receipt"}
 # The loan of the desk is one on paper, its stores are empty, and its signer decides nothing more about it.
@@ -59,6 +60,8 @@ ON_PAPER = {
     # its release waits still, its locks do, and the process counts the time to correct
     *("reviews:storage-release.closed_at", "reviews:storage-release.closed_because", "masters.lock_due_since"),
     "applications.correction_seconds",
+    # an urgent retrieval learns of its instance by its first job
+    "matters.process_instance_key",
 }
 OF_A_PROCESS = ("published_at", "settled_at", "settled_because")
 
@@ -149,6 +152,14 @@ def test_a_violation_that_was_upheld(loan: LoanDesk, year: Database) -> None:
     loan.desk.run(tasks.record_sanctions, matter_id)
     loan.close(matter_id, "handled")
     compare(loan, year, "violation", "upheld", about="overdue")
+
+
+def test_an_urgent_retrieval_that_nobody_has_approved(tmp_path: Path, year: Database) -> None:
+    urgent = Urgent(f"sqlite:///{tmp_path / 'empty.db'}")
+    urgent.unratified()
+    loan = LoanDesk(urgent.desk, {"application_id": urgent.case})
+    compare(loan, year, "urgent", "not-ratified")
+    urgent.desk.close()
 
 
 def test_a_recall_of_copies_in_use_that_was_signed(loan: LoanDesk, year: Database) -> None:
