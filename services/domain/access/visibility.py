@@ -103,7 +103,7 @@ def count_closed(uow: UnitOfWork) -> int:
     hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
     counts = select(ended.scalar_subquery(), hidden.scalar_subquery())
     all_ended, unseen = uow.session.execute(counts).one()
-    return all_ended - (unseen or 0)
+    return int(all_ended) - int(unseen or 0)
 
 
 def _is_asked(uow: UnitOfWork, application_id: str) -> bool:

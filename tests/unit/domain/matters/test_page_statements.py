@@ -209,6 +209,12 @@ def _hold(desk: ReviewDesk) -> Pages:
     return [(f"/matters/{matter_id}", by) for matter_id in (placed, lifting) for by in ("security-head", "counsel")]
 
 
+def _form(desk: ReviewDesk) -> Pages:
+    """A new form: of who has applied before, and of who has not."""
+    desk.submitted(subject_ids=("deputy",))
+    return [("/apply", by) for by in ("drafter", "reviewer", "security-head")]
+
+
 SCENES: dict[str, Callable[[ReviewDesk], Pages]] = {
     "inspection": _inspection,
     "loan": _loan,
@@ -219,6 +225,7 @@ SCENES: dict[str, Callable[[ReviewDesk], Pages]] = {
     "urgent": _urgent,
     "disposal": _disposal,
     "hold": _hold,
+    "form": _form,
 }
 # whose pages say why the footage does not open
 REFUSED: dict[str, Callable[[ReviewDesk], Pages]] = {
