@@ -78,8 +78,8 @@ def _rows(uow: UnitOfWork, table: Any, ids: list[str], violations: list[str]) ->
         of = table.matter_id.in_(ids) | table.violation_id.in_(violations)
         return list(uow.session.scalars(select(table).where(of)))
     if table is DisclosureDownload:
-        of = table.disclosure_id.in_(select(Disclosure.id).where(Disclosure.matter_id.in_(ids)))
-        return list(uow.session.scalars(select(table).where(of)))
+        disclosures = select(Disclosure.id).where(Disclosure.matter_id.in_(ids))
+        return list(uow.session.scalars(select(table).where(table.disclosure_id.in_(disclosures))))
     return list(uow.session.scalars(select(table).where(table.matter_id.in_(ids))))
 
 

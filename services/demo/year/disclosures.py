@@ -37,7 +37,7 @@ def write_outsiders(case: "Case") -> None:
     """Write the officers whom the application names, and their letter; their cards' numbers are deleted by now."""
     title, dated = LETTER, case.begun.astimezone(ZoneInfo(ZONE)).date()
     letter = {"letter_title": title, "letter_number": f"公治调证字〔{dated.year}〕{case.place + 1}号"}
-    letter |= {"letter_date": dated.isoformat(), "letter_first": None}
+    letter |= {"letter_date": dated.isoformat()}
     case.application |= {"on_behalf": outsiders.AUTHORITY, **letter, "letter_seal_checked": True}
     case.application |= {"legal_basis": "authority-request", "purpose_category": "security-incident"}
     case.application["incident_reference"] = letter["letter_number"]

@@ -51,6 +51,7 @@ from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
 from services.domain.custody import suspensions
 from services.domain.handling import cases as handling_of_cases
+from services.domain.matters.kinds.recall import SIGNED_WITHIN
 from services.domain.stages.catalogue import STAGES
 from services.domain.stages.schema import Stage
 from services.runtime.clock import Clock
@@ -84,7 +85,7 @@ RARE_EACH = 83
 RECALLED, OFFER_RECALLED, NOT_SIGNED, PROVIDED = "recalled", "offer-recalled", "recall-not-signed", "provided"
 RARE = {11: RECALLED, 29: OFFER_RECALLED, 52: NOT_SIGNED, 71: PROVIDED}
 CARDS_GONE = timedelta(days=80)
-LIMITS = {"recall": recalls.SIGNED_WITHIN, "credentials": timedelta(hours=4)}  # of a review, else three days
+LIMITS = {"recall": SIGNED_WITHIN, "credentials": timedelta(hours=4)}  # of a review, else three days
 TOLD = {"recall": "zhaoqiang", "security-signature": "zhaoqiang", "legal": "yangfan", "credentials": "zhengjie"}
 # where the open ones are; a stage is an open review
 OPEN = (
@@ -110,8 +111,8 @@ PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
 class Size:
     """How much is filled in.
 
-    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold; None
-    for one in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
+    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold, and
+    beside them recalls and what is provided to authorities; None for one violation in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
     """
 
     cases: int

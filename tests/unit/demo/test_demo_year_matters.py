@@ -238,7 +238,7 @@ def _of_media(uow: UnitOfWork) -> Shapes:
     events: dict[str, list[Any]] = defaultdict(list)
     for event in uow.session.scalars(select(MediumEvent).where(MediumEvent.medium_id.in_([row.id for row in media]))):
         events[f"medium_events:{event.event}"].append(event)
-    tables = [("media", Medium, media), *((name, MediumEvent, rows) for name, rows in events.items())]
+    tables = [("media", Medium, list(media)), *((name, MediumEvent, rows) for name, rows in events.items())]
     return {
         name: {column.key: shape(rows, column.key) for column in table.__table__.columns}
         for name, table, rows in tables
