@@ -112,7 +112,8 @@ class Size:
     """How much is filled in.
 
     ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold, and
-    beside them recalls and what is provided to authorities; None for one violation in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
+    beside them recalls and what is provided to authorities; None for one violation in so many loans. ``password``:
+    of all members; empty for none, so that nobody signs in as one.
     """
 
     cases: int
