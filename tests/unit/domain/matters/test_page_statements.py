@@ -209,6 +209,14 @@ def _hold(desk: ReviewDesk) -> Pages:
     return [(f"/matters/{matter_id}", by) for matter_id in (placed, lifting) for by in ("security-head", "counsel")]
 
 
+def _approval(desk: ReviewDesk) -> Pages:
+    """An application that Security decides next."""
+    case = desk.submitted(subject_ids=("deputy",))
+    desk.decide(desk.opened(case, "preliminary"), "head")
+    desk.opened(case, "security")
+    return [(f"/cases/{case}", by) for by in ("drafter", "head", "reviewer", "security-head", "supervisor")]
+
+
 def _form(desk: ReviewDesk) -> Pages:
     """A new form: of who has applied before, and of who has not."""
     desk.submitted(subject_ids=("deputy",))
@@ -225,6 +233,7 @@ SCENES: dict[str, Callable[[ReviewDesk], Pages]] = {
     "urgent": _urgent,
     "disposal": _disposal,
     "hold": _hold,
+    "approval": _approval,
     "form": _form,
 }
 # whose pages say why the footage does not open
