@@ -105,7 +105,8 @@ def test_the_year_ends_with_cases_at_the_stages_to_which_they_were_led(folder: P
 def test_rows_of_the_year_look_like_those_of_a_real_case(year: Database, closed_as: str, kinds: int) -> None:
     led = Application.process_definition_key.is_not(None)
     real = year.read_now(ACTOR, shapes_of, closed_as, led)
-    made = year.read_now(ACTOR, shapes_of, closed_as, ~led)
+    recalled = select(Matter.application_id).where(Matter.kind == plots.RECALL)  # whose return nobody attests
+    made = year.read_now(ACTOR, shapes_of, closed_as, ~led & Application.id.not_in(recalled))
 
     assert set(differences(real, made)) - DIFFERENT - OF_AN_ENGINE == set()
     assert real.keys() - made.keys() == (NOT_MADE if closed_as == ARCHIVED else set())

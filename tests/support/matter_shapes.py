@@ -1,5 +1,6 @@
 """What the rows of matters of one kind look like, as ``row_shapes`` says it of cases."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,8 @@ from row_shapes import Shapes, shape
 from sqlalchemy import select
 
 from services.database.base import Base
+from services.database.tables.audit import AuditEvent
+from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
@@ -19,9 +22,22 @@ from services.database.unit_of_work import UnitOfWork
 # Each table of a matter, with what tells apart rows that look different.
 TABLES: Mapping[type[Base], str | None] = {
     **{Matter: None, Review: "stage", Decision: "stage", OutboxMessage: "name", Document: "kind"},
-    **{Violation: None, Hearing: "part", Sanction: None, Suspension: "cause"},
+    **{
+        Violation: None,
+        Hearing: "part",
+        Sanction: None,
+        Suspension: "cause",
+        Disclosure: None,
+        DisclosureDownload: None,
+    },
 }
 JSON = ("asked", "before", "violation", "assessment")  # of a matter's facts, whose names are compared as well
+# Of the audit trail, whose events have the same detail: what these matters do, and what follows from them.
+EVENTS = (
+    *("matter-opened", "matter-applied", "matter-closed", "suspension-opened", "suspension-kept", "custody-suspended"),
+    *("custody-recalled", "custody-ended", "custody-prepared", "custody-provided", "recall-written"),
+    *("disclosure-written", "disclosure-fetched", "disclosure-received", "medium-handed-out", "medium-provided"),
+)
 
 
 def shapes_of_matters(uow: UnitOfWork, kind: str, closed_as: str | None, *, about: str | None = None) -> Shapes:
@@ -41,6 +57,11 @@ def shapes_of_matters(uow: UnitOfWork, kind: str, closed_as: str | None, *, abou
             grouped[f"{table.__tablename__}:{getattr(row, apart)}" if apart else table.__tablename__].append(row)
         for name, rows in grouped.items():
             found[name] = {column.key: shape(rows, column.key) for column in table.__table__.columns}
+            if table is Document:
+                found[name]["content"] = sorted({key for row in rows for key in json.loads(row.content)})
+    files = [file for row in matters for file in row.facts.get("before", {}).get("files", ())]
+    if files:
+        found["facts:files"] = {"names": sorted({key for file in files for key in file})}
     for name in JSON:
         parts = [row.facts[name] for row in matters if isinstance(row.facts.get(name), dict)]
         if parts:
@@ -56,4 +77,15 @@ def _rows(uow: UnitOfWork, table: Any, ids: list[str], violations: list[str]) ->
     if table is Suspension:
         of = table.matter_id.in_(ids) | table.violation_id.in_(violations)
         return list(uow.session.scalars(select(table).where(of)))
+    if table is DisclosureDownload:
+        disclosures = select(Disclosure.id).where(Disclosure.matter_id.in_(ids))
+        return list(uow.session.scalars(select(table).where(table.disclosure_id.in_(disclosures))))
     return list(uow.session.scalars(select(table).where(table.matter_id.in_(ids))))
+
+
+def events_of(uow: UnitOfWork) -> dict[str, set[str]]:
+    """Which details the events of the trail have that matters leave."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for event in uow.session.scalars(select(AuditEvent).where(AuditEvent.action.in_(EVENTS))):
+        found[event.action] |= json.loads(event.entry)["detail"].keys()
+    return dict(found)

@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+# what begins and ends a transaction, and counts as no statement of a page
+TRANSACTION = ("BEGIN", "PRAGMA query_only", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[str]]:

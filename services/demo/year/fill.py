@@ -43,14 +43,15 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
+from services.demo.year import disclosures, names, recalls
 from services.demo.year import matters as year_matters
-from services.demo.year import names
 from services.domain.accounts.passwords import hash_published_password
 from services.domain.applications import applicable, forms
 from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
 from services.domain.custody import suspensions
 from services.domain.handling import cases as handling_of_cases
+from services.domain.matters.kinds.recall import SIGNED_WITHIN
 from services.domain.stages.catalogue import STAGES
 from services.domain.stages.schema import Stage
 from services.runtime.clock import Clock
@@ -77,6 +78,15 @@ REJECTED_EACH = 10  # one in so many of those that have ended
 WITHOUT_EACH = 37  # of so many one is withdrawn, and one was not corrected in time: their remainders
 WITHDRAWN, EXPIRED = 7, 27
 CORRECTION = timedelta(days=7)
+# Of so many cases of a year whose violations are planned one is recalled, one is recalled while it is an offer, of one
+# the recall is signed by nobody, and one is provided to an authority: their remainders. What is provided has ended so
+# long ago that the numbers of the officers' cards are deleted.
+RARE_EACH = 83
+RECALLED, OFFER_RECALLED, NOT_SIGNED, PROVIDED = "recalled", "offer-recalled", "recall-not-signed", "provided"
+RARE = {11: RECALLED, 29: OFFER_RECALLED, 52: NOT_SIGNED, 71: PROVIDED}
+CARDS_GONE = timedelta(days=80)
+LIMITS = {"recall": SIGNED_WITHIN, "credentials": timedelta(hours=4)}  # of a review, else three days
+TOLD = {"recall": "zhaoqiang", "security-signature": "zhaoqiang", "legal": "yangfan", "credentials": "zhengjie"}
 # where the open ones are; a stage is an open review
 OPEN = (
     *(*APPROVAL, "management", "storage-release", "receipt", "return-inspection"),
@@ -101,8 +111,9 @@ PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
 class Size:
     """How much is filled in.
 
-    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold; None
-    for one in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
+    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold, and
+    beside them recalls and what is provided to authorities; None for one violation in so many loans. ``password``:
+    of all members; empty for none, so that nobody signs in as one.
     """
 
     cases: int
@@ -139,6 +150,8 @@ class _Organisation:
     departments: Mapping[str, dict[str, str]]
     names: Mapping[str, str]
     cameras: Sequence[dict[str, Any]]
+    recorders: Mapping[str, str]  # their names
+    agreements: Mapping[str, str]  # of whom the demo has brought, by person
 
 
 @dataclass
@@ -197,7 +210,8 @@ class Filling:
         if left > size.open:
             ended = size.cases - size.open
             begun = now - YEAR - 10 * DAY + (YEAR - LATEST_END) * (number / ended)
-            return begun, _end_of(number)
+            stands = _end_of(number, size)
+            return begun, "ended" if stands == PROVIDED and now - begun < CARDS_GONE else stands
         stands = OPEN[number % len(OPEN)]
         return now - (20 * DAY if stands in ("in-use", "overdue") else (2 + left % 5) * DAY), stands
 
@@ -235,11 +249,12 @@ class Filling:
                 uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
 
 
-def _end_of(number: int) -> str:
+def _end_of(number: int, size: Size) -> str:
     """Return how a case ends: most with a loan that is over."""
     if number % REJECTED_EACH == 0:
         return "rejected"
-    return {WITHDRAWN: "withdrawn", EXPIRED: "expired"}.get(number % WITHOUT_EACH, "ended")
+    rare = "ended" if size.violations is None else RARE.get(number % RARE_EACH, "ended")
+    return {WITHDRAWN: "withdrawn", EXPIRED: "expired"}.get(number % WITHOUT_EACH, rare)
 
 
 def _planned(size: Size) -> dict[int, str]:
@@ -247,7 +262,7 @@ def _planned(size: Size) -> dict[int, str]:
     ended, planned = size.cases - size.open, {}
     for place, kind in enumerate(size.violations or ()):
         number = int(ended * (place + 0.5) / len(size.violations or ()))
-        while _end_of(number) != "ended" or number in planned:
+        while _end_of(number, size) != "ended" or number in planned:
             number += 1
         planned[number] = kind
     return planned
@@ -286,8 +301,12 @@ def _organisation(uow: UnitOfWork, size: Size, now: datetime) -> _Organisation:
             **{"place_en": f"Building {n % 9 + 1}", "camera_class": "ordinary", "retention_days": 15 + n % 31},
         }
         cameras.append(rows.add(Camera, active=True, overwritten=True, **camera))
+    agreements = {row.person_id: row.id for row in uow.session.scalars(select(Agreement).order_by(Agreement.signed_at))}
+    known |= {row.id: row.name for row in uow.session.scalars(select(Person))}
+    of_demo = {row.id: {"zh": row.name_zh, "en": row.name_en} for row in uow.session.scalars(select(Department))}
     rows.write(uow)
-    return _Organisation(drafters, departments, known, cameras)
+    recorders = {row.id: row.name for row in uow.session.scalars(select(Recorder))}
+    return _Organisation(drafters, departments | of_demo, known, cameras, recorders, agreements)
 
 
 def _columns(camera: Camera) -> dict[str, Any]:
@@ -312,8 +331,12 @@ class Case:
         self.ids = itertools.count()
         self.visits: list[tuple[datetime, str, datetime]] = []
         self.violation: dict[str, Any] = {}
+        self.on_behalf: dict[str, Any] = {}  # what the form says of people outside
+        self.officers: list[dict[str, Any]] = []
         self.id, self.item = self.new_id(), self.new_id()
         self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
+        if self.stands == PROVIDED:
+            self.drafter, self.department = demo_id(disclosures.DRAFTER), demo_id("security")
         self.custodian = self.drafter
         self.camera = self.series.chance.choice(self.organisation.cameras)
         self.at = self.begun
@@ -322,6 +345,8 @@ class Case:
         self.number = None if draft else self.new_number("SQ")
         self.application = self._application()
         self._item()
+        if self.stands == PROVIDED:
+            disclosures.write_outsiders(self)
         row = self.application
         text = text_of(self.number, row["reason"], row["incident_reference"])
         self.rows.add(CaseText, application_id=self.id, text=text)
@@ -421,7 +446,7 @@ class Case:
             **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
-            **{"jointDepartments": [], "consents": [], **self._handling()[1]},
+            **{"jointDepartments": [], "consents": [], **self.on_behalf, **self._handling()[1]},
             "items": [
                 {
                     **{"id": self.item, "position": 1, "zone": ZONE, "source": {"kind": "camera"}},
@@ -438,11 +463,12 @@ class Case:
         self.publish("application-submitted", self.id)
         self._step("Task_OpenCase")
         self._step("Task_PreserveFootage")
-        self._step("Task_PreliminaryReview")
+        self._step("Call_CredentialsChecked" if self.stands == PROVIDED else "Task_PreliminaryReview")
 
     def _approve(self) -> bool:
         """Decide what was decided; False where the case waits or has ended."""
-        for stage, by in APPROVAL.items():
+        approval = disclosures.APPROVAL if self.stands == PROVIDED else APPROVAL
+        for stage, by in approval.items():
             person = self.head if stage == "preliminary" else demo_id(by)
             if self.stands == stage:
                 self.open_review(stage)
@@ -502,7 +528,7 @@ class Case:
         self.application |= {**granted, "management_needed": False, "second_person": False, "backup_needed": False}
         self.application |= {"max_use_days": 30, "handling": self._handling()[0]}
         self.item_row |= {"granted_start": self.asked[0], "granted_end": self.asked[1]}
-        self._document("application-form", self.number or "", {"number": self.number, "round": 0})
+        self.write_document("application-form", self.number or "", {"number": self.number, "round": 0})
         self._step("Task_FileApplication")
         self.application["storage_notified_at"] = self.at
         self._step("Task_NotifyStorage")
@@ -534,13 +560,14 @@ class Case:
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
             },
         }
-        record = self.new_number("DQ")
+        record = self.retrieval_record = self.new_number("DQ")
+        self.recorder_clock = {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500}
         content = {
             **{"number": record, "item": self.item, "form": {"number": self.number}, "difficulties": []},
-            "recorderClock": {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500},
+            "recorderClock": self.recorder_clock,
         }
         master = self.new_id()
-        self._document("retrieval-record", record, content, item_id=self.item)
+        self.write_document("retrieval-record", record, content, item_id=self.item)
         kept = {"application_id": self.id, "item_id": self.item}
         facts: dict[str, Any] = {
             "item": self.item,
@@ -585,7 +612,7 @@ class Case:
             id=loan,
             application_id=self.id,
             custodian_id=self.custodian,
-            agreement_id=self.custodian,
+            agreement_id=None,
             offered_at=self.at,
             take_up_until=self.at + 7 * DAY,
             use_days=7,
@@ -596,11 +623,16 @@ class Case:
             self.loan["take_up_until"] = self.now + 5 * DAY
             self.open_review("receipt", loan)
             return
+        if self.stands == OFFER_RECALLED:
+            recalls.write_of_offer(self, self.open_review("receipt", loan))
+            self._end_offer("copy-not-taken-up")
+            return
         until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
         taken = {"handOver": loan, "copies": [self.copy["id"]], "dueAt": until.isoformat(), "agreementVersion": "1"}
         taken |= {"conditionsVersion": "1"}
         self.decide("receipt", self.custodian, "accepted", loan, answers=taken, variables={"dueAt": until.isoformat()})
-        self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
+        agreement = self.organisation.agreements.get(self.custodian, self.custodian)
+        self.loan |= {"accepted_at": self.at, "agreement_id": agreement, "conditions_version": "1", "due_at": until}
         self.log("received", self.custodian, of_copy=False, **taken)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
@@ -610,21 +642,40 @@ class Case:
             year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):
             return
+        if self.stands == PROVIDED:
+            disclosures.write(self)
+            self._end_loan(PROVIDED, "footage-provided", in_order=True)
+            return
+        if self.stands == RECALLED:
+            recalls.write_signed(self)
+            self._inspect(loan)
+            return
+        unsigned = recalls.write_unsigned(self) if self.stands == NOT_SIGNED else None
         self.at = until + 2 * DAY if self.breach == "overdue" else self.at + DAY
         year_matters.write_breach_of_loan(self)
         if self.breach == "loss":
             self._lose(loan)
             return
-        self.loan["returned_at"] = self.at
-        self.visits.append((self.loan["accepted_at"], "in-use", self.at))
         signature = self.sign(self.custodian, {"kind": "return", "handOver": loan, "attestation": ATTESTED})
         signed = {"statement_sha256": signature["sha256"], "signature": signature}
-        returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
-        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation=ATTESTED, **returned, **signed)
-        self.grant |= {"ended_at": self.at, "ended_because": "returned"}
-        self.copy["key_destroyed_at"] = self.at
+        self.end_use("returned", self.custodian, ATTESTED, signed)
         self.log("returned", self.custodian, of_copy=False, return_to="security", statement_sha256=signature["sha256"])
+        if unsigned is not None:
+            recalls.close_unsigned(self, *unsigned)
+        self._inspect(loan)
+
+    def end_use(self, because: str, by: str, attestation: dict[str, Any], signed: dict[str, Any]) -> None:
+        """Write the return by this person, and the end of the grant."""
+        loan = self.loan["id"]
+        self.loan["returned_at"] = self.at
+        self.visits.append((self.loan["accepted_at"], "in-use", self.at))
+        returned = {"returned_by": by, "returned_at": self.at, "return_to": "security"}
+        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation=attestation, **returned, **signed)
+        self.grant |= {"ended_at": self.at, "ended_because": because}
+        self.copy["key_destroyed_at"] = self.at
         self.publish("copy-returned", loan, {})
+
+    def _inspect(self, loan: str) -> None:
         self._step("Task_InspectReturn")
         found = {"hashes": {self.copy["id"]: True}, "findings": []}
         self.rows.add(Inspection, id=self.new_id(), hand_over_id=loan, inspected_at=self.at, **found)
@@ -647,21 +698,36 @@ class Case:
         year_matters.write_loss(self)
         self._end_loan("lost", "copy-lost", in_order=False)
 
+    def _end_offer(self, closed_as: str) -> None:
+        """End the case of an offer that has ended: its copy goes, and its master waits for its disposal."""
+        self._step("Task_ReleaseNotTakenUp")
+        self.copy |= {"key_destroyed_at": self.at, "discarded_at": self.at, "discarded_because": closed_as}
+        disposed = (self.at + self.uow.rules.lock_term).replace(microsecond=0)
+        self.master |= {"unneeded_at": self.at, "retain_until": disposed}
+        self._keep_until(disposed)
+        self._close(closed_as)
+
     def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:
-        self._step("Task_ReArchive")
+        self._step("Task_ArchiveProvided" if because == PROVIDED else "Task_ReArchive")
         dispose = self.at + self.uow.rules.ordinary_retention
-        self.loan["ended_at"] = self.at
-        self.log("ended", None, of_copy=False, because="re-archived" if because == "returned" else because)
-        self.copy |= {"discarded_at": self.at, "discarded_because": because}
-        self.master |= {"archived_at": self.at, "dispose_after": dispose}
-        if dispose > self.now and self.store is not None:
-            sealed = self.master["sealed"]
-            self.store.retain(sealed["bucket"], sealed["key"], sealed["versionId"], dispose)
-            self.master["retain_until"] = dispose
+        if because != PROVIDED:  # the receipt has ended the loan
+            self.loan["ended_at"] = self.at
+            self.log("ended", None, of_copy=False, because="re-archived" if because == "returned" else because)
+        self.copy |= {"key_destroyed_at": self.at, "discarded_at": self.at, "discarded_because": because}
+        self.master["archived_at"] = self.at
+        self._keep_until(dispose)
         archived = {"archived_at": self.at, "in_order": in_order, "dispose_after": dispose, "location": "masters"}
         self.rows.add(ArchiveEntry, id=self.new_id(), application_id=self.id, **archived)
         self._close(closed_as)
         year_matters.write_of_ended(self)
+
+    def _keep_until(self, dispose: datetime) -> None:
+        """Let the master wait for its disposal, locked where its footage lies in a store."""
+        self.master["dispose_after"] = dispose
+        if dispose > self.now and self.store is not None:
+            sealed = self.master["sealed"]
+            self.store.retain(sealed["bucket"], sealed["key"], sealed["versionId"], dispose)
+            self.master["retain_until"] = dispose
 
     def _close(self, outcome: str) -> None:
         self.application |= {"closed_at": self.at, "closed_as": outcome, "visits_added_at": self.at}
@@ -675,8 +741,9 @@ class Case:
     ) -> dict[str, Any]:
         """Open a review of the application, of a loan, or ``of`` a matter."""
         self.at += HOUR
-        self.notify("review-opened", demo_id("wulei") if stage != "preliminary" else self.head)
+        self.notify("review-opened", self.head if stage == "preliminary" else demo_id(TOLD.get(stage, "wulei")))
         self.key += 10
+        limit = LIMITS.get(stage, 3 * DAY)
         return self.rows.add(
             Review,
             id=self.new_id(),
@@ -688,9 +755,9 @@ class Case:
             job_key=self.key,
             process_instance_key=self.key,
             opened_at=self.at,
-            due_at=self.at + 3 * DAY,
-            first_reminder_at=None if stage == "receipt" else self.at + DAY,
-            due_reason=None if stage == "receipt" else {"counts": "calendar", "seconds": 3 * 86400},
+            due_at=self.at + limit,
+            first_reminder_at=None if stage == "receipt" else self.at + limit / 3,
+            due_reason=None if stage == "receipt" else {"counts": "calendar", "seconds": int(limit.total_seconds())},
             closed_at=None,
             closed_because=None,
         )
@@ -759,7 +826,8 @@ class Case:
             **{"kind": "decision", "review": review["id"], "application": self.id, "number": self.number},
             **({"matter": of["id"]} if of else {}),
             **{"stage": stage.code, "round": 0, "form": form, "outcome": outcome, "answers": answers},
-            **{"reason": REASON, "opinion": OPINION if self._says_opinion(stage, of, outcome) else None, "lowered": []},
+            "reason": REASON if of is None or outcome in stage.reason_for else None,
+            **{"opinion": OPINION if self._says_opinion(stage, of, outcome) else None, "lowered": []},
             **{"granted": [], "variables": {"decision": outcome}, "person": by, "standsInFor": None},
             **{"represented": [], "decidedAt": self.at.isoformat()},
         }
@@ -813,7 +881,8 @@ class Case:
         detail: dict[str, Any] = {"seq": seq + 1, "copy": self.copy["id"], "sha256": entry["sha256"]}
         self.record(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
 
-    def _document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
+    def write_document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
+        """Write a document of the case with its audit event."""
         data = canonical({**content, "demo": self.uow.demo})
         written: dict[str, Any] = {
             "content": data.decode(),
@@ -852,13 +921,17 @@ class Case:
         of = {"person_id": person, "application_id": self.id, "code": code, "subject_id": None}
         self.rows.add(Notice, id=self.new_id(), created_at=self.at, read_at=read, **of)
 
-    def record(self, action: str, kind: str, subject: str, /, *, by: str | None = None, **detail: Any) -> None:
+    def record(
+        self, action: str, kind: str, subject: str, /, *, by: str | None = None, of_case: bool = True, **detail: Any
+    ) -> None:
+        """Write an event of the audit trail, by a person or a job; ``of_case``: of this case."""
+        application_id = self.id if of_case else None
         actor = ("person", by or self.drafter) if by or action == "application-submitted" else ("worker", "bench")
         entry = canonical(
             {
                 "action": action,
                 "actor": {"id": actor[1], "kind": actor[0]},
-                "application": self.id,
+                "application": application_id,
                 "at": self.at.isoformat(),
                 "detail": detail,
                 "subject": {"id": subject, "kind": kind},
@@ -872,7 +945,7 @@ class Case:
                 action=action,
                 subject_kind=kind,
                 subject_id=subject,
-                application_id=self.id,
+                application_id=application_id,
                 entry=entry.decode(),
                 leaf_sha256=leaf_hash(entry).hex(),
             )

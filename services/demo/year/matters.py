@@ -3,16 +3,20 @@
 So many of the loans have one: they are in the lists, in the inbox and in the counts that every page has.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.demo.organisation import demo_id
 from services.domain.documents.service import SERIES
+from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
+from services.domain.matters.kinds.urgent import RATIFY_WITHIN
 from services.domain.process.messages import VIOLATION_OPENED
 
 if TYPE_CHECKING:
@@ -22,11 +26,12 @@ if TYPE_CHECKING:
 EXTENDED, TRANSFER_DECLINED, REPORTED, VIOLATED, HELD = 4, 25, 15, 12, 40
 LATELY = timedelta(days=60)  # a violation of one that ended so lately is open
 DAYS_LATER = timedelta(days=7)
-OF_CASE = ("ghost-export", "urgent-not-ratified", "refusal-pattern")  # violations that are no loan's
+URGENT, RELEASES = "urgent-not-ratified", "linlin"
+OF_CASE = ("ghost-export", URGENT, "refusal-pattern")  # violations that are no loan's
 FOUND = ("leak", "breach", "finding")  # violations that a person records
 SEVERITY = {
     **dict.fromkeys(("leak", "ghost-export"), "severe"),
-    **dict.fromkeys(("loss", "discrepancy", "breach", "urgent-not-ratified"), "moderate"),
+    **dict.fromkeys(("loss", "discrepancy", "breach", URGENT), "moderate"),
 }  # as ``violation-severity.dmn`` has it of an ordinary case; else minor
 REPLY_PERIOD = timedelta(days=5)
 WORDS = {
@@ -61,7 +66,7 @@ def write_loss(case: "Case") -> None:
 def write_of_ended(case: "Case") -> None:
     """Write what is found after the end; of what comes at rates, the newest is still open."""
     if case.planned:
-        if case.breach in ("discrepancy", "ghost-export", "urgent-not-ratified", "refusal-pattern"):
+        if case.breach in ("discrepancy", *OF_CASE):
             _begin_violation(case, case.breach)
         if case.breach is not None:
             _decide_violation(case)
@@ -87,12 +92,12 @@ def _extension(case: "Case") -> None:
     due_at = case.loan["due_at"]
     asked = {"dueAt": (due_at + DAYS_LATER).isoformat(), "reason": "核对尚未完成"}
     before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "latest": (due_at + 2 * DAYS_LATER).isoformat()}
-    matter = _open(case, "extension", asked, before)
+    matter = open_matter(case, "extension", asked, before)
     if case.stands == "in-use":
         case.open_review("extension", of=matter)
         return
     case.decide("extension", demo_id("wulei"), "rejected", of=matter)
-    _close(case, matter, "refused", {"stage": "extension"})
+    close_matter(case, matter, "refused", {"stage": "extension"})
 
 
 def _transfer(case: "Case", to_person: str) -> None:
@@ -104,7 +109,7 @@ def _transfer(case: "Case", to_person: str) -> None:
         **{"kind": "custody-offer", "application": case.id, "handOver": case.loan["id"], "person": case.custodian},
         **{"toPerson": to_person, "copies": hashes, "conditions": asked["conditions"], "reason": asked["reason"]},
     }
-    matter = _open(
+    matter = open_matter(
         case,
         "custody-transfer",
         asked,
@@ -113,7 +118,7 @@ def _transfer(case: "Case", to_person: str) -> None:
         signature=case.sign(case.custodian, offer),
     )
     case.decide("custody-receipt", to_person, "declined", of=matter)
-    _close(case, matter, "refused", {"stage": "custody-receipt"})
+    close_matter(case, matter, "refused", {"stage": "custody-receipt"})
 
 
 def _problem(case: "Case") -> None:
@@ -125,7 +130,7 @@ def _problem(case: "Case") -> None:
     }
     due_at, since = case.loan["due_at"], case.at
     before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "copies": [copy]}
-    matter = _open(case, "problem", asked, before)
+    matter = open_matter(case, "problem", asked, before)
     case.log("suspended", None, of_copy=False, cause="problem")
     frozen = {"hand_over_id": case.loan["id"], "cause": "problem", "matter_id": matter["id"], "since": since}
     case.decide("problem", demo_id("wulei"), "explained", of=matter)
@@ -138,21 +143,23 @@ def _problem(case: "Case") -> None:
     case.log("due-date-changed", None, of_copy=False, **changed)
     matter["applied_at"] = case.at
     told = {"frozenSince": since.isoformat(), "frozenUntil": case.at.isoformat(), "dueAt": later.isoformat()}
-    _close(case, matter, "answered", {"answer": "explained", **told})
+    close_matter(case, matter, "answered", {"answer": "explained", **told})
 
 
 def _begin_violation(case: "Case", kind: str) -> None:
     """Write the violation with its matter, the suspension of the loan, and who is heard."""
     of_loan = kind not in OF_CASE
     loan, due_at = (case.loan if of_loan else None), (case.loan["due_at"] if kind == "overdue" else None)
-    facts, problem, accused = _found(case, kind), None, [case.custodian]
-    if kind == "urgent-not-ratified":
-        problem = _urgent(case)
+    facts, problem = _found(case, kind), None
+    accused = case.head if kind == URGENT else case.custodian  # who has called it
+    violation_id = case.new_id()
+    if kind == URGENT:
+        problem = _urgent(case, violation_id)
         facts |= {"matter": problem["number"]}
-    violation_id, opened_by = case.new_id(), demo_id("wulei") if kind in FOUND else None
+    opened_by = demo_id("wulei") if kind in FOUND else None
     of = {"id": violation_id, "kind": kind, "dueAt": due_at.isoformat() if due_at else None}
-    more = {"violation": {**of, "openedAt": case.at.isoformat(), "facts": facts}, "accused": accused}
-    matter = _open(
+    more = {"violation": {**of, "openedAt": case.at.isoformat(), "facts": facts}, "accused": [accused]}
+    matter = open_matter(
         case,
         "violation",
         None,
@@ -171,7 +178,7 @@ def _begin_violation(case: "Case", kind: str) -> None:
         problem_id=problem["id"] if problem else None,
         opened_at=case.at,
         facts=facts,
-        accused=accused,
+        accused=[accused],
         matter_id=matter["id"],
         severity=SEVERITY.get(kind, "minor"),
         served_at=case.at,
@@ -183,7 +190,7 @@ def _begin_violation(case: "Case", kind: str) -> None:
     )
     case.record("violation-opened", "violation", violation_id, kind=kind)
     hearing = case.rows.add(
-        Hearing, matter_id=matter["id"], person_id=case.custodian, part="accused", reply=None, replied_at=None
+        Hearing, matter_id=matter["id"], person_id=accused, part="accused", reply=None, replied_at=None
     )
     if loan:
         since = {"hand_over_id": loan["id"], "cause": "violation", "violation_id": violation_id, "since": case.at}
@@ -194,7 +201,7 @@ def _begin_violation(case: "Case", kind: str) -> None:
         since = {"person_id": case.custodian, "cause": "violation", "matter_id": matter["id"], "since": case.at}
         of_person = case.rows.add(Suspension, id=case.new_id(), hand_over_id=None, violation_id=None, **since)
     _serve(case, matter, row)
-    for person in (case.custodian, case.head, demo_id("wulei"), demo_id("zhaoqiang")):
+    for person in dict.fromkeys((accused, case.head, demo_id("wulei"), demo_id("zhaoqiang"))):
         case.notify(f"violation-{kind}", person)
     case.violation = {"matter": matter, "row": row, "hearing": hearing, "of_person": of_person}
 
@@ -220,7 +227,7 @@ def _hear(case: "Case") -> None:
     matter = case.violation["matter"]
     case.at += timedelta(days=1)
     text = "情况属实，本人已经知悉，以后按规定保管和使用。"
-    said = {"by": case.custodian, "part": "accused", "text": text, "at": case.at.isoformat()}
+    said = {"by": case.violation["hearing"]["person_id"], "part": "accused", "text": text, "at": case.at.isoformat()}
     case.violation["hearing"] |= {"reply": text, "replied_at": case.at}
     case.violation["row"]["heard_at"] = case.at
     _change_facts(case, matter, {**matter["facts"], "replies": [said]}, "violation-replied")
@@ -234,12 +241,12 @@ def _change_facts(case: "Case", matter: dict[str, Any], facts: dict[str, Any], a
 
 def _decide_violation(case: "Case") -> None:
     """Hear the accused, uphold it with a warning, and close it."""
-    matter, row = case.violation["matter"], case.violation["row"]
+    matter, row, accused = case.violation["matter"], case.violation["row"], case.violation["hearing"]["person_id"]
     _hear(case)
     [stage] = matter["route"]
     judged = {
         **{"severity": row["severity"], "assessed": row["severity"], "loss": False, "lossAmount": None},
-        "sanctions": [{"kind": "warning", "personId": case.custodian, "amount": None, "note": None}],
+        "sanctions": [{"kind": "warning", "personId": accused, "amount": None, "note": None}],
         "referral": False,
     }
     decision = case.decide(
@@ -250,13 +257,13 @@ def _decide_violation(case: "Case") -> None:
         variables={"legalNeeded": False},
         judgement=judged,
     )
-    sanction = {"matter_id": matter["id"], "decision_id": decision["id"], "person_id": case.custodian}
+    sanction = {"matter_id": matter["id"], "decision_id": decision["id"], "person_id": accused}
     case.rows.add(Sanction, id=case.new_id(), kind="warning", recorded_at=case.at, **sanction)
     row |= {"sanctioned_at": case.at, "closed_at": case.at, "closed_as": "upheld"}
     # the suspension of the loan stays, which is over; that of the person ends
     if case.violation["of_person"] is not None:
         case.violation["of_person"] |= {"lifted_at": case.at, "lifted_by": "close-matter"}
-    _close(case, matter, "upheld", {"decision": decision["id"]})
+    close_matter(case, matter, "upheld", {"decision": decision["id"]})
 
 
 def _found(case: "Case", kind: str) -> dict[str, Any]:
@@ -269,22 +276,29 @@ def _found(case: "Case", kind: str) -> dict[str, Any]:
         "loss": {**custodian, "kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"},
         "discrepancy": custodian,
         "ghost-export": {"found": case.camera["name_zh"], "place": "recorder"},
-        "urgent-not-ratified": {"caller": case.drafter, "releasedBy": demo_id("zhaoqiang")},
+        URGENT: {"caller": case.head, "releasedBy": demo_id(RELEASES)},
         "refusal-pattern": {"stage": "preliminary", "refused": 6, "of": 7, "since": case.begun.isoformat()},
     }
     return told[kind] if kind in told else {**custodian, "found": WORDS[kind]}
 
 
-def _urgent(case: "Case") -> dict[str, Any]:
+def _urgent(case: "Case", violation_id: str) -> dict[str, Any]:
     """Write the urgent retrieval that nobody has approved afterwards."""
-    asked = {"reason": "夜间有人员受伤，需要立即确认位置", "itemIds": [case.item]}
-    matter = _open(case, "urgent", asked, opened_by=case.drafter, of_loan=False)
-    case.decide("urgent-release", demo_id("zhaoqiang"), "approved", of=matter)
-    _close(case, matter, "not-ratified", {})
+    span = {"from": case.asked[0].isoformat(), "to": case.asked[1].isoformat()}
+    camera = {"camera": case.camera["id"], "cameraZh": case.camera["name_zh"], "cameraEn": case.camera["name_en"]}
+    asked = {"reason": "夜间有人员受伤，需要立即确认位置", "ground": "personal-safety"}
+    before = {"items": [{"item": case.item, "position": 1, **camera, **span}], "repeats": None}
+    matter = open_matter(case, "urgent", asked, before, opened_by=case.head, of_loan=False)
+    decision = case.decide("urgent-release", demo_id(RELEASES), "approved", of=matter)
+    matter["applied_at"] = case.at
+    case.at += RATIFY_WITHIN
+    people = sorted((case.head, decision["decided_by"]))
+    outcome = {"people": people, "from": decision["decided_at"].isoformat(), "until": case.at.isoformat(), "seen": []}
+    close_matter(case, matter, "not-ratified", {**outcome, "violation": violation_id})
     return matter
 
 
-def _open(
+def open_matter(
     case: "Case",
     kind: str,
     asked: dict[str, Any] | None,
@@ -335,8 +349,24 @@ def _open(
     return matter
 
 
-def _close(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[str, Any]) -> None:
+def apply_matter(
+    case: "Case", matter: dict[str, Any], decisions: Sequence[dict[str, Any]], outcome: dict[str, Any]
+) -> None:
+    """Write that a matter was carried out by these decisions, its document, and its end."""
+    matter["applied_at"] = case.at
+    of = {"number": matter["number"], "kind": matter["kind"], "facts": matter["facts_sha256"]}
+    case.record("matter-applied", "matter", matter["id"], decisions=[one["id"] for one in decisions], **of)
+    decided = [Decision(**one) for one in decisions]
+    content = documents.content_of(case.uow, Matter(**matter), KINDS[matter["kind"]], decided, outcome)
+    told = {**content, "appliedAt": case.at.isoformat()}
+    case.write_document(matter["kind"], matter["number"], told, subject_id=matter["id"])
+    close_matter(case, matter, "applied", outcome)
+
+
+def close_matter(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[str, Any]) -> None:
+    """Write the end of a matter, and tell whoever has asked."""
     matter |= {"closed_at": case.at, "closed_as": closed_as, "outcome": outcome}
-    case.record("matter-closed", "matter", matter["id"], number=matter["number"], closed_as=closed_as)
+    of = {"number": matter["number"], "kind": matter["kind"]}
+    case.record("matter-closed", "matter", matter["id"], closed_as=closed_as, **of)
     if matter["opened_by"] is not None:
         case.notify("violation-closed" if matter["kind"] == "violation" else f"matter-{closed_as}", matter["opened_by"])

@@ -7,11 +7,13 @@ from sqlalchemy import ColumnElement, func, select
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.devices import Device, Medium
+from services.database.tables.disclosures import Disclosure
 from services.database.tables.disposals import DisposalItem
 from services.database.tables.holds import Hold
 from services.database.tables.inspections import GroupInspection, InspectionFinding
 from services.database.tables.maintenance import Reconciliation
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
 from services.database.tables.sites import Site
 from services.database.tables.violations import Violation
@@ -24,6 +26,8 @@ LEAST = {
     "work orders": 40,
     "violations": 12,
     "holds": 3,
+    "recalls": 1,
+    "provided to authorities": 1,
     "recordings to dispose of": 1,
     "reconciliations": 7,
 }
@@ -59,6 +63,9 @@ def count(uow: UnitOfWork) -> dict[str, int]:
         "kinds of violations": different(Violation.kind),
         "violations open": number(Violation, Violation.closed_at.is_(None)),
         "holds": number(Hold, Hold.lifted_at.is_(None)),
+        "recalls": number(Matter, Matter.kind == "recall"),
+        "recalls that nobody has signed": number(Matter, Matter.kind == "recall", Matter.closed_as == "moot"),
+        "provided to authorities": number(Disclosure, Disclosure.received_at.is_not(None)),
         "recordings to dispose of": number(DisposalItem, DisposalItem.state == "listed"),
         "sites": number(Site, Site.closed_at.is_(None)),
         "devices": number(Device, Device.retired_at.is_(None)),

@@ -101,7 +101,9 @@ def count_closed(uow: UnitOfWork) -> int:
     # the condition inside the sum: beside it, SQLite would rather search what has ended than what concerns somebody
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
     hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
-    return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
+    counts = select(ended.scalar_subquery(), hidden.scalar_subquery())
+    all_ended, unseen = uow.session.execute(counts).one()
+    return int(all_ended) - int(unseen or 0)
 
 
 def _is_asked(uow: UnitOfWork, application_id: str) -> bool:

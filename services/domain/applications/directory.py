@@ -151,6 +151,8 @@ class CameraSearch:
 def cameras(uow: UnitOfWork, ids: Collection[str] | None = None) -> list[CameraChoice]:
     """Return the cameras in use, by site and name, or those of them with these ids; no uploaded files."""
     query = _select_cameras().order_by(SITE, Camera.name_en, Camera.id)
+    if ids is not None and not any(ids):
+        return []
     if ids is not None:
         query = query.where(Camera.id.in_(ids))
     return [_choice(*row) for row in uow.session.execute(query)]

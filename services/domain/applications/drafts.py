@@ -114,15 +114,14 @@ def get_source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]
     return application, replace(form, items=items)
 
 
-def latest_form(uow: UnitOfWork) -> Form | None:
-    """Return the form that the actor submitted last, for the proposals of a new one."""
-    row = uow.session.scalar(
+def get_latest(uow: UnitOfWork) -> Application | None:
+    """Return what the actor submitted last, for the proposals of a new form."""
+    return uow.session.scalar(
         select(Application)
         .where(Application.drafter_id == uow.actor.id, Application.submitted_at.is_not(None))
         .order_by(Application.submitted_at.desc())
         .limit(1)
     )
-    return None if row is None else forms.from_application(uow, row)
 
 
 def _open(uow: UnitOfWork, application_id: str) -> Application:

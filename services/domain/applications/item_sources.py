@@ -47,7 +47,12 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
 
 def cameras(uow: UnitOfWork, application_id: str | None, ids: Collection[str]) -> list[CameraChoice]:
     """Return what the items of this form may name: of the cameras those with these ids, and the files."""
-    uploaded = [file.camera for file in files(uow, application_id) if file.camera is not None]
+    return choices(uow, files(uow, application_id), ids)
+
+
+def choices(uow: UnitOfWork, received: Collection[File], ids: Collection[str]) -> list[CameraChoice]:
+    """List the cameras with these ids, and of the files those that an item may name."""
+    uploaded = [file.camera for file in received if file.camera is not None]
     return [*directory.cameras(uow, ids), *uploaded]
 
 

@@ -138,7 +138,8 @@ def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Ite
 
 
 def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
-    rows = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
+    named = {item.camera_id for item in items}
+    rows = uow.session.scalars(select(Camera).where(Camera.id.in_(named))) if named else ()
     cameras = {camera.id: camera for camera in rows}
     return {item.id: cameras[item.camera_id] for item in items}
 

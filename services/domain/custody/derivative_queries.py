@@ -24,11 +24,15 @@ def get(uow: UnitOfWork, derivative_id: str) -> DerivativeView:
     return _view(uow, row, opens=_opens(uow, row, part))
 
 
-def get_open(uow: UnitOfWork, derivative_id: str, *, address: str) -> DerivativeView:
-    """Return one that the actor may watch now, at this address; Refused as ``derivative_viewings.check``."""
+def get_opening(uow: UnitOfWork, derivative_id: str, *, address: str) -> tuple[DerivativeView, Refused | None]:
+    """Return the same, and why the actor may not watch it now at this address; None where they may."""
     row = _get(uow, derivative_id)
-    derivative_viewings.open_for(uow, row, derivative_viewings.part_of(uow, row), address=address)
-    return _view(uow, row, opens=True)
+    part = derivative_viewings.part_of(uow, row)
+    try:
+        derivative_viewings.open_for(uow, row, part, address=address)
+    except Refused as refusal:
+        return _view(uow, row, opens=False), refusal
+    return _view(uow, row, opens=True), None
 
 
 def get_closed(uow: UnitOfWork, derivative_id: str) -> DerivativeView:

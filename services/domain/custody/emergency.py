@@ -154,6 +154,16 @@ def check(uow: UnitOfWork, copy_id: str) -> OpenedEmergencyCopy:
 
 def open_with_grant(uow: UnitOfWork, copy_id: str) -> tuple[OpenedEmergencyCopy, EmergencyGrant]:
     """Return the same, with the actor's grant."""
+    copy, found = get_granted(uow, copy_id)
+    refusal = refusal_for(uow, copy, found)
+    if refusal is not None:
+        raise refusal
+    application = uow.session.get_one(Application, copy.application_id)
+    return OpenedEmergencyCopy(copy.application_id, application.purpose, dict(copy.sealed)), found
+
+
+def get_granted(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopy, EmergencyGrant]:
+    """Return an emergency copy that was granted to the actor, whether or not it opens now; NotFound for strangers."""
     copy = uow.session.get(EmergencyCopy, copy_id)
     found = None
     if copy is not None and uow.actor.kind == "person":
@@ -163,9 +173,17 @@ def open_with_grant(uow: UnitOfWork, copy_id: str) -> tuple[OpenedEmergencyCopy,
         found = uow.session.scalar(of_me)
     if copy is None or found is None:
         raise NotFound(Message("copy"), copy_id)
+    return copy, found
+
+
+def refusal_for(uow: UnitOfWork, copy: EmergencyCopy, mine: EmergencyGrant) -> Refused | None:
+    """Return why the actor cannot see a copy now that was granted to them; None where they can."""
     application = uow.session.get_one(Application, copy.application_id)
-    _require_open(uow, application, found, gone=is_gone(copy))
-    return OpenedEmergencyCopy(copy.application_id, application.purpose, dict(copy.sealed)), found
+    try:
+        _require_open(uow, application, mine, gone=is_gone(copy))
+    except Refused as refusal:
+        return refusal
+    return None
 
 
 def is_open(uow: UnitOfWork, application_id: str, mine: EmergencyGrant) -> bool:

@@ -6,7 +6,7 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import emergency
 from services.domain.custody.schemas import EmergencyCopyView
-from services.runtime.errors import NotFound
+from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
@@ -29,12 +29,14 @@ def get_shown(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
     return found[0], uow.session.get_one(Application, copy.application_id).purpose
 
 
-def get_open(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
-    """Return the same of one that the actor may see now; Refused as ``emergency.check``."""
-    opened, mine = emergency.open_with_grant(uow, copy_id)
+def get_opening(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str, Refused | None]:
+    """Return the same, and why the actor cannot see it now; None where they can."""
+    row, mine = emergency.get_granted(uow, copy_id)
+    refusal = emergency.refusal_for(uow, row, mine)
     [copy] = (one for one in emergency.list_of_matter(uow, mine.matter_id) if one.id == copy_id)
     number = uow.session.get_one(Matter, mine.matter_id).number
-    return _shown(copy, number, mine, opens=True), opened.purpose
+    purpose = uow.session.get_one(Application, row.application_id).purpose
+    return _shown(copy, number, mine, opens=refusal is None), purpose, refusal
 
 
 def _shown(copy: EmergencyCopy, number: str, mine: EmergencyGrant, *, opens: bool) -> EmergencyCopyView:

@@ -176,6 +176,42 @@ def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
     return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 
+@dataclass(frozen=True)
+class NamedLoan:
+    """Which loan it is."""
+
+    id: str
+    number: str
+
+
+@dataclass(frozen=True)
+class NamedCopy:
+    """Which copy it is; ``size`` is of its plaintext, in bytes."""
+
+    id: str
+    camera_zh: str
+    camera_en: str
+    size: int
+
+
+def get_barred_copy(uow: UnitOfWork, copy_id: str) -> tuple[NamedLoan, NamedCopy]:
+    """Return which copy it is that does not open for its custodian now; as ``get_copy``, by one statement."""
+    query = (
+        select(Copy, HandOver, Application.number, Camera.name_zh, Camera.name_en)
+        .join(HandOver, HandOver.id == Copy.hand_over_id)
+        .join(Application, Application.id == HandOver.application_id)
+        .join(Item, Item.id == Copy.item_id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(Copy.id == copy_id)
+    )
+    found = uow.session.execute(query).one_or_none()
+    if found is None or found[1].custodian_id != uow.actor.id:
+        raise NotFound(Message("copy"), copy_id)
+    copy, hand_over, number, name_zh, name_en = found
+    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over.id, application_id=hand_over.application_id)
+    return NamedLoan(hand_over.id, number or ""), NamedCopy(copy.id, name_zh, name_en, copy.sealed["plainSize"])
+
+
 def list_shown(uow: UnitOfWork) -> list[ShownLoan]:
     """List the loans whose copies the actor may view as a named recipient, the nearest end first (R57)."""
     return _shown(uow, Copy.id.is_not(None))

@@ -39,8 +39,24 @@ def write(
     number, subject_id = matter.number, matter.id
     if part is not None:
         number, subject_id = f"{number}/{part}", f"{subject_id}/{part}"
-    content = {
-        "number": number,
+    content = {**content_of(uow, matter, kind, decisions, outcome, call=call), "number": number}
+    return document_service.write(
+        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=subject_id
+    )
+
+
+def content_of(
+    uow: UnitOfWork,
+    matter: Matter,
+    kind: Kind,
+    decisions: Iterable[Decision],
+    outcome: Mapping[str, Any],
+    *,
+    call: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what the document of a matter says that is carried out now."""
+    return {
+        "number": matter.number,
         "title": kind.title,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,
@@ -59,9 +75,6 @@ def write(
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
         **kind.content(uow, matter),
     }
-    return document_service.write(
-        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=subject_id
-    )
 
 
 def asked_by(uow: UnitOfWork, matter: Matter) -> dict[str, Any] | None:

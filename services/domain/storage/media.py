@@ -62,7 +62,7 @@ def hand_out(uow: UnitOfWork, medium_id: str, body: HandOutBody) -> Medium:
 
 
 def scan(uow: UnitOfWork, body: ScanBody) -> Medium:
-    """Record that a medium is back, by the number on it; Refused where it was not out."""
+    """Record that a medium is back, by the number on it; Refused where it was not out, or its site is closed."""
     rights.require_change(uow)
     found = uow.session.scalar(select(Medium.id).where(Medium.number == body.number))
     if found is None:
@@ -81,9 +81,9 @@ def scan(uow: UnitOfWork, body: ScanBody) -> Medium:
             field="number",
             number=medium.number,
         )
-    if body.site_id is not None:
-        _require_site(uow, body.site_id)
-        medium.site_id = body.site_id
+    site_id = body.site_id or medium.site_id
+    _require_site(uow, site_id)
+    medium.site_id = site_id
     holder, medium.state, medium.holder_id, medium.out_since = medium.holder_id, IN, None, None
     numbered_media.enter(uow, medium, RETURNED, holder_id=holder)
     return medium

@@ -12,7 +12,7 @@ from services.database.keyset import Page, Section, page_of
 from services.database.leases import Lease, Leased
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.cameras import Recorder
-from services.database.tables.devices import Device
+from services.database.tables.devices import IN, Device, Medium
 from services.database.tables.sites import Site, SiteKeeper, StoragePlace
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import namesakes
@@ -63,15 +63,18 @@ def change(uow: UnitOfWork, site_id: str, body: SiteBody) -> Site:
 
 
 def close(uow: UnitOfWork, site_id: str) -> Site:
-    """Close a site that nothing stands at any more; Refused while something does."""
+    """Close a site that nothing stands or lies at any more; Refused while something does."""
     site = _lock(uow, site_id)
     used = [
         select(StoragePlace.store).where(StoragePlace.site_id == site.id),
         select(Device.id).where(Device.site_id == site.id, Device.retired_at.is_(None)),
         select(Recorder.id).where(Recorder.site_id == site.id, Recorder.active),
+        select(Medium.id).where(Medium.site_id == site.id, Medium.state == IN),
     ]
     if any(uow.session.scalar(query.limit(1)) is not None for query in used):
-        raise Refused("site-in-use", "Something still stands at this site: move devices, recorders and stores first.")
+        raise Refused(
+            "site-in-use", "Something is still at this site: move devices, recorders, media and stores first."
+        )
     if site.closed_at is None:
         site.closed_at = uow.now
         for keeper in _held(uow, [site.id]):

@@ -22,6 +22,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.year import command, summary
 from services.domain.accounts import sessions
 from services.domain.audit.verification import verify_trail
+from services.domain.custody import locks
 from services.domain.custody.violations import KINDS as VIOLATIONS
 from services.domain.notifications.texts import all_texts
 from services.domain.work_orders.kinds import KINDS as ORDERS
@@ -45,6 +46,12 @@ SQL = {
     "violations": "SELECT count(*) FROM matters WHERE kind = 'violation'",
     "violations open": "SELECT count(*) FROM matters WHERE kind = 'violation' AND outcome IS NULL",
     "holds": "SELECT count(*) FROM documents WHERE kind = 'hold-notice'",
+    "recalls": "SELECT count(DISTINCT matter_id) FROM suspensions WHERE cause = 'recalled'",
+    "recalls that nobody has signed": "SELECT count(*) FROM matters WHERE kind = 'recall'"
+    " AND id NOT IN (SELECT matter_id FROM decisions WHERE matter_id IS NOT NULL)",
+    "provided to authorities": "SELECT count(*) FROM documents JOIN matters ON matters.id = documents.subject_id"
+    " JOIN media ON media.number = json_extract(facts, '$.asked.medium')"
+    " WHERE documents.kind = 'disclosure' AND media.state = 'provided'",
     "recordings to dispose of": "SELECT sum(json_extract(facts, '$.asked.items')) FROM matters WHERE kind = 'disposal'",
     "sites": "SELECT count(DISTINCT site_id) FROM site_keepers",
     "media": "SELECT count(*) FROM medium_events WHERE event = 'registered'",
@@ -102,6 +109,7 @@ def test_what_the_year_leaves_is_what_plain_sql_counts(year: Database) -> None:
     counts = year.run_now(ACTOR, summary.count)
     assert {name: sql(year, statement)[0][0] for name, statement in SQL.items()} == {name: counts[name] for name in SQL}
     assert (counts["work orders"], counts["violations"], counts["holds"]) == (40, 12, 3)
+    assert (counts["recalls"], counts["recalls that nobody has signed"], counts["provided to authorities"]) == (3, 1, 1)
     kinds = ORDERS.keys() - {"download-account"}  # no loan of the year ends with downloads that nobody has attested
     assert (counts["kinds of work orders"], counts["kinds of violations"]) == (len(kinds), len(VIOLATIONS))
     assert counts["cases ended"] == CASES
@@ -130,6 +138,13 @@ def test_each_notice_of_the_year_has_words(year: Database) -> None:
     codes = year.read_now(ACTOR, lambda uow: set(uow.session.scalars(select(Notice.code).distinct())))
     assert {"violation-closed", "matter-refused"} <= codes
     assert codes <= all_texts().keys()
+
+
+def test_masters_that_nobody_needs_are_disposed_of_as_real_ones(year: Database) -> None:
+    """Of a recalled offer: the stores are told until when it was locked, and delete it."""
+    listed = year.read_now(ACTOR, locks.list_to_dispose, 0, 50)
+    [(unneeded,)] = sql(year, "SELECT count(*) FROM masters WHERE unneeded_at IS NOT NULL")
+    assert len(listed) == unneeded == 1
 
 
 async def test_the_lists_of_the_year_have_few_statements(year: Database) -> None:

@@ -1,34 +1,49 @@
 """Matters of the demo year, and its lost copies, compared column by column with those that the register's acts make."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from demo_year import demo_year
 from filled_year import filled_year
-from loan_matter import LoanDesk, lent
-from matter_shapes import shapes_of_matters
+from loan_matter import LoanDesk, awaiting, lent
+from matter_shapes import events_of, shapes_of_matters
 from prepared_desk import prepared_desk
-from row_shapes import Shapes, differences, shapes_of
+from provided_case import ProvidingDesk, lent_to_security, with_medium
+from review_desk import PASSWORD, ReviewDesk
+from row_shapes import Shapes, differences, shape, shapes_of
 from sqlalchemy import ColumnElement, select, true
+from urgent_desk import Urgent
 
 from services.database.tables.applications import Application
+from services.database.tables.copies import Download
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import Actor, Database
+from services.database.tables.devices import Medium, MediumEvent
+from services.database.tables.disclosures import DisclosureDownload
+from services.database.tables.returns import Return
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.organisation import demo_id
 from services.demo.year.fill import OPEN, Size
+from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import opening
 from services.domain.custody import closing, hand_overs, violations
+from services.domain.custody.returns import AttestedFate, return_copies
+from services.domain.disclosures import service as disclosures
 from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 
 ACTOR = Actor("system", "test")
-LOST, EXPIRED = "copy-lost", "expired"
+LOST, EXPIRED, NOT_TAKEN, PROVIDED = "copy-lost", "expired", "copy-not-taken-up", "footage-provided"
+SIGNED, MEDIUM = ("recall", "security-head"), "JZ-U-0001"
 WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=False)
 BY_SECURITY = Assessment("minor", "violation-security", suspend_person=False, referral_asked=False)
 # Papers are not made in rows, and no process of the desk takes its messages.
-PAPERS = {"documents:problem", "documents:violation"}
+PAPERS = {"documents:problem", "documents:violation", "documents:urgent"}
+RELEASED = {"decisions:storage-release", "reviews:storage-release"}  # which the desk does without
 LOAN_PAPERS = {"documents:custody-log", "documents:hand-over-receipt"}
 # The loan of the desk is one on paper, its stores are empty, and its signer decides nothing more about it.
 ON_PAPER = {
@@ -38,13 +53,15 @@ ON_PAPER = {
     *("items.coverage", "items.loss_accepted", "items.reported", "revisions.form"),
     *(
         f"documents:{kind}.{name}"
-        for kind in ("application-form", "retrieval-record")
+        for kind in ("application-form", "retrieval-record", "recall", "disclosure")
         for name in ("lock_due_since", "retain_until")
     ),
     *("decisions:violation-security.stands_in_for", "decisions:preliminary.opinion"),
     # its release waits still, its locks do, and the process counts the time to correct
     *("reviews:storage-release.closed_at", "reviews:storage-release.closed_because", "masters.lock_due_since"),
     "applications.correction_seconds",
+    # an urgent retrieval learns of its instance by its first job
+    "matters.process_instance_key",
 }
 OF_A_PROCESS = ("published_at", "settled_at", "settled_because")
 
@@ -62,12 +79,37 @@ def loan(tmp_path: Path) -> Iterator[LoanDesk]:
     desk.close()
 
 
-def compare(loan: LoanDesk, year: Database, kind: str, closed_as: str, *, about: str | None = None) -> None:
+def compare(
+    loan: LoanDesk,
+    year: Database,
+    kind: str,
+    closed_as: str,
+    *,
+    about: str | None = None,
+    more: Collection[str] = (),
+) -> None:
+    """``more``: parts of the facts of which others of the year's have more names."""
     real = loan.desk.run(shapes_of_matters, kind, closed_as, about=about)
     made = year.read_now(ACTOR, shapes_of_matters, kind, closed_as, about=about)
     assert real["matters"]
     assert (real.keys() - made.keys() - PAPERS, made.keys() - real.keys()) == (set(), set())
+    found = _without_a_process(real, made)
+    assert {name: how for name, how in found.items() if name.split(".")[0] not in more} == {}
+
+
+def compare_events(loan: LoanDesk, year: Database) -> None:
+    """Look for the events of the matters, with their details, in the audit trail of the year."""
+    real, made = loan.desk.run(events_of), year.read_now(ACTOR, events_of)
+    assert real
+    assert {action: lacking for action, told in real.items() if (lacking := told - made.get(action, set()))} == {}
+
+
+def compare_case(desk: ReviewDesk, year: Database, closed_as: str) -> None:
+    """Compare the rows of a case that has ended so, beside those of its matters."""
+    real = desk.run(shapes_of, closed_as, true())
+    made = year.read_now(ACTOR, shapes_of, closed_as, true())
     assert _without_a_process(real, made) == {}
+    assert _by_hand(real) - LOAN_PAPERS - RELEASED == _by_hand(made) - RELEASED - {"custody_entries:viewed"}
 
 
 def _without_a_process(real: Shapes, made: Shapes) -> dict[str, str]:
@@ -110,6 +152,97 @@ def test_a_violation_that_was_upheld(loan: LoanDesk, year: Database) -> None:
     loan.desk.run(tasks.record_sanctions, matter_id)
     loan.close(matter_id, "handled")
     compare(loan, year, "violation", "upheld", about="overdue")
+
+
+def test_an_urgent_retrieval_that_nobody_has_approved(tmp_path: Path, year: Database) -> None:
+    urgent = Urgent(f"sqlite:///{tmp_path / 'empty.db'}")
+    urgent.unratified()
+    loan = LoanDesk(urgent.desk, {"application_id": urgent.case})
+    compare(loan, year, "urgent", "not-ratified")
+    urgent.desk.close()
+
+
+def test_a_recall_of_copies_in_use_that_was_signed(loan: LoanDesk, year: Database) -> None:
+    matter_id = loan.ask("recall", "reviewer", ground="no-longer-needed")
+    loan.agreed(matter_id, SIGNED)
+    assert loan.apply(matter_id)
+    compare(loan, year, "recall", "applied", more={"facts:before"})
+    compare_events(loan, year)
+    recalled = year.read_now(ACTOR, _recalled)
+    assert recalled
+    assert {(by, statement["stage"], statement["outcome"]) for by, statement in recalled} == {
+        (demo_id("zhaoqiang"), "recall", "signed")
+    }
+
+
+def _recalled(uow: UnitOfWork) -> list[tuple[str, dict[str, Any]]]:
+    rows = uow.session.scalars(select(Return))
+    return [(row.returned_by, row.signature["statement"]) for row in rows if "recalled" in row.attestation]
+
+
+def test_a_recall_that_nobody_signs_ends_with_the_return(loan: LoanDesk, year: Database) -> None:
+    matter_id = loan.ask("recall", "reviewer", ground="misuse")
+    loan.check(matter_id)
+    loan.open(matter_id, "recall")
+    loan.desk.clock.turn(timedelta(hours=25))
+    fates = [AttestedFate(row.id, "destroyed") for row in loan.desk.all(Download)]
+    told = {"return_to": "security", "fates": fates, "no_other_copies": True, "proof": Proof("", PASSWORD)}
+    loan.desk.run(return_copies, loan.loan.id, **told, by="keeper")
+    compare(loan, year, "recall", "moot")
+
+
+def test_an_offer_that_was_recalled(tmp_path: Path, year: Database) -> None:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", awaiting)
+    loan = LoanDesk(desk, ids)
+    matter_id = loan.ask("recall", "reviewer", ground="other")
+    loan.agreed(matter_id, SIGNED)
+    assert loan.apply(matter_id)
+    compare(loan, year, "recall", "applied")
+    compare_events(loan, year)
+    actions = desk.run(closing.release_case, loan.application_id, "not-taken-up")
+    desk.run(closing.confirm_release, loan.application_id, actions)
+    compare_case(desk, year, NOT_TAKEN)
+    desk.close()
+
+
+def test_what_was_provided_to_an_authority_on_a_medium_of_the_register(tmp_path: Path, year: Database) -> None:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", _to_be_provided)
+    loan = ProvidingDesk(desk, ids)
+    matter_id = loan.allowed(opensWith="medium", medium=MEDIUM, seal="F-1")
+    fetched = desk.run(disclosures.list_download, matter_id, ids["copy_id"], address="x", by="reviewer2").id
+    desk.run(disclosures.start_download, fetched, by="reviewer2")
+    desk.run(disclosures.continue_download, fetched, last=True, by="reviewer2")
+    signed = {"outsider_ids": loan.officers, "attachment_id": None, "note": "已签字"}
+    desk.run(disclosures.record_receipt, matter_id, **signed, by="reviewer2")
+    compare(loan, year, "disclosure", "applied")
+    compare_events(loan, year)
+    actions = desk.run(closing.end_provided_loan, loan.application_id, loan.loan.id)
+    desk.run(closing.confirm_loan_end, loan.application_id, actions, closed_as=PROVIDED, filed={})
+    compare_case(desk, year, PROVIDED)
+    real, made = desk.run(_of_media), year.read_now(ACTOR, _of_media)
+    assert real.keys() == made.keys()
+    assert differences(real, made) == {}
+    desk.close()
+
+
+def _to_be_provided(desk: ReviewDesk) -> dict[str, str]:
+    ids = lent_to_security(desk, legal_basis="authority-request", incident_reference="公治调证字〔2031〕12号")
+    with_medium(desk, MEDIUM)
+    return ids
+
+
+def _of_media(uow: UnitOfWork) -> Shapes:
+    """The shapes of the media on which something was provided, and of what became of them."""
+    provided = Medium.number.in_(select(DisclosureDownload.medium))
+    media = uow.session.scalars(select(Medium).where(provided)).all()
+    events: dict[str, list[Any]] = defaultdict(list)
+    for event in uow.session.scalars(select(MediumEvent).where(MediumEvent.medium_id.in_([row.id for row in media]))):
+        events[f"medium_events:{event.event}"].append(event)
+    tables = [("media", Medium, list(media)), *((name, MediumEvent, rows) for name, rows in events.items())]
+    return {
+        name: {column.key: shape(rows, column.key) for column in table.__table__.columns}
+        for name, table, rows in tables
+    }
 
 
 def test_a_copy_that_was_lost(loan: LoanDesk, year: Database) -> None:

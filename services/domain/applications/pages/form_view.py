@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import select
+
 from services.database.tables.applications import WAYS_OF_USE, Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
@@ -118,13 +120,14 @@ class FormView:
 
 def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     """Return the fields of a new form, with proposals from what the person submitted last."""
-    last = drafts.latest_form(uow)
+    last = drafts.get_latest(uow)
     custodian = last.custodian_id if last else None
-    me = directory.colleagues(uow, [uow.actor.id]).get(uow.actor.id)
     on_site = ways.usual(uow.rules) == ways.ON_SITE
     fits = ways.is_companion if on_site else partial(is_of_department, department=department)
     if not (custodian and fits(uow, custodian)):
-        custodian = me.id if me and me.agreement and me.may_be_custodian and fits(uow, me.id) else None
+        me = directory.colleagues(uow, [uow.actor.id]).get(uow.actor.id)
+        is_fit = me is not None and me.agreement and me.may_be_custodian and (not on_site or fits(uow, me.id))
+        custodian = uow.actor.id if is_fit else None
     days = last.requested_use_days if last else forms.USUAL_USE_DAYS
     return {
         "wayOfUse": ways.usual(uow.rules),
@@ -192,15 +195,19 @@ def build(
     looking: Looking = NOT_LOOKING,
 ) -> FormView:
     """Return the page of this form, as it is typed."""
-    reading = parse(uow, typed, application_id)
-    people = {field: FoundPeople() for field in typed_form.PEOPLE}
+    stored = application or uow.session.get(Application, application_id)
+    known = stored.id if stored else None  # a form has its id before it is saved
+    files = item_sources.files(uow, known)
+    reading = _parse(uow, typed, files)
     custodian_id = reading.form.custodian_id
+    # the checks ask for both again and again, and a session keeps no row that nobody holds
+    _held = uow.session.scalars(select(Person).where(Person.id.in_({uow.actor.id, custodian_id or ""}))).all()
+    people = {field: FoundPeople() for field in typed_form.PEOPLE}
     custodian = directory.colleagues(uow, [custodian_id]).get(custodian_id) if custodian_id else None
     if custodian is None:
         people["custodianId"] = find_people(uow, typed, "custodianId", "")
     if looking.field in people:
         people[looking.field] = find_people(uow, typed, looking.field, looking.text)
-    stored = application or uow.session.get(Application, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return FormView(
         application_id=application_id,
@@ -210,10 +217,10 @@ def build(
         typed=typed,
         reading=reading,
         found=directory.pick_cameras(uow, looking.cameras),
-        files=item_sources.files(uow, application_id),
-        attached=_attached(uow, application_id),
+        files=files,
+        attached=_attached(uow, known),
         behalf=stored.on_behalf if stored else None,
-        outsiders=outsiders.count(uow, application_id),
+        outsiders=outsiders.count(uow, known) if known else 0,
         found_people=people,
         looking=looking,
         custodian=custodian,
@@ -221,7 +228,7 @@ def build(
         subjects=recipients.list_people(uow, reading.form.subject_ids),
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
-        missing=list_findings(uow, reading, application_id),
+        missing=list_findings(uow, reading, known),
         objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.get_consultation(uow, application) if application else None,
         previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
@@ -239,9 +246,9 @@ def _ways(uow: UnitOfWork, chosen: str) -> Sequence[str]:
     return tuple(way for way in WAYS_OF_USE if not (without_station and way == ways.ON_SITE))
 
 
-def _attached(uow: UnitOfWork, application_id: str) -> AttachmentList:
+def _attached(uow: UnitOfWork, application_id: str | None) -> AttachmentList:
     """Return the attachments of a draft or a correction; none of a form that was never saved."""
-    if uow.session.get(Application, application_id) is None:
+    if application_id is None:
         return AttachmentList(attachments=[], identity_cards=None, may_add=True)
     return attachment_queries.get_list(uow, "application", application_id)
 
@@ -251,12 +258,16 @@ def parse(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, firs
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
+    return _parse(uow, typed, item_sources.files(uow, application_id), first)
+
+
+def _parse(uow: UnitOfWork, typed: TypedForm, files: Sequence[item_sources.File], first: int = 0) -> Reading:
     named = {item["cameraId"] for item in typed_form.items_of(typed)}
-    by_id = {camera.id: camera for camera in item_sources.cameras(uow, application_id, named)}
+    by_id = {camera.id: camera for camera in item_sources.choices(uow, files, named)}
     return typed_form.parse(typed, by_id, uow.rules.zone, first)
 
 
-def list_findings(uow: UnitOfWork, reading: Reading, application_id: str) -> list[Line]:
+def list_findings(uow: UnitOfWork, reading: Reading, application_id: str | None) -> list[Line]:
     """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
     finding = [*reading.problems, *previews.preview(uow, reading.form, positions, application_id=application_id)]

@@ -164,6 +164,11 @@ async def run_allowed(database: Database, actor: Actor, derivative_id: str, act:
     except NotFound:
         raise
     except Refused as error:
-        if error.status == 403:
-            await database.run(actor, grants.record_denial, "derivative", derivative_id, "view", error.code)
+        await record_denial(database, actor, derivative_id, error)
         raise
+
+
+async def record_denial(database: Database, actor: Actor, derivative_id: str, refusal: Refused) -> None:
+    """Record that the redacted copy did not open, where that was denied to the actor."""
+    if refusal.status == 403:
+        await database.run(actor, grants.record_denial, "derivative", derivative_id, "view", refusal.code)

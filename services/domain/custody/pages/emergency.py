@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.domain.custody import emergency, emergency_views
+from services.domain.custody import emergency, emergency_views, grants
 from services.domain.custody.api.emergency import run_allowed
 from services.domain.custody.api.footage import address, playlist_of
 from services.domain.custody.pages.loan_view import copy_times
@@ -19,15 +19,10 @@ router = APIRouter(prefix="/emergency-copies")
 @router.get("/{copy_id}/watch")
 async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
-    try:
-        shown = await run_allowed(
-            database, visitor.actor, copy_id, lambda: database.read(visitor.actor, emergency_views.get_open, copy_id)
-        )
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _refused_page(visitor, database, copy_id, refusal, barred=True)
-    return _purpose_page(visitor, shown)
+    copy, purpose, refusal = await database.read(visitor.actor, emergency_views.get_opening, copy_id)
+    if refusal is not None:
+        await database.run(visitor.actor, grants.record_denial, emergency.SUBJECT, copy_id, "view", refusal.code)
+    return _purpose_page(visitor, (copy, purpose), refusal, barred=refusal is not None)
 
 
 @router.post("/{copy_id}/watch")

@@ -8,6 +8,7 @@ from typing import Any
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import grants, queries
 from services.domain.custody.grants import Action
+from services.domain.custody.queries import NamedCopy, NamedLoan
 from services.domain.custody.schemas import (
     DerivativeView,
     EmergencyCopyView,
@@ -35,6 +36,10 @@ MISSING = {
     "text": Message("Describe what was done."),
     "medium": Message("Choose the numbered medium on which the file will be kept, or name the computer."),
 }
+
+
+Shown = tuple[HandOverView | ShownLoan | NamedLoan, IssuedCopy | NamedCopy]
+"""A copy with its loan; where it does not open, as much of both as says which they are."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,20 @@ def open_copy(
     return read_copy(uow, opened.copy_id)
 
 
-def read_copy(
-    uow: UnitOfWork, copy_id: str, refusal: Refused | None = None
-) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
-    """Return the copy as its custodian sees it, or as a recipient does who may view it.
-
-    A recipient who may not is told ``refusal`` and nothing else of the loan.
-    """
+def read_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
+    """Return the copy as its custodian sees it, or as a recipient does who may view it."""
     try:
         return queries.get_copy(uow, copy_id)
     except NotFound:
-        if refusal is not None:
-            raise refusal from None
         return queries.get_shown_copy(uow, copy_id)
+
+
+def read_barred(uow: UnitOfWork, copy_id: str, refusal: Refused) -> tuple[NamedLoan, NamedCopy]:
+    """Return to its custodian which copy it is that does not open now.
+
+    A recipient is told ``refusal`` and nothing else of the loan.
+    """
+    try:
+        return queries.get_barred_copy(uow, copy_id)
+    except NotFound:
+        raise refusal from None

@@ -16,8 +16,8 @@ from services.domain.custody import (
 )
 from services.domain.custody.api import derivatives as derivatives_api
 from services.domain.custody.api.footage import address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import copy_times, moment_data, open_copy, read_copy
-from services.domain.custody.schemas import DerivativeView, HandOverView, IssuedCopy, ShownLoan
+from services.domain.custody.pages.loan_view import Shown, copy_times, moment_data, open_copy, read_barred, read_copy
+from services.domain.custody.schemas import DerivativeView, ShownLoan
 from services.runtime.errors import NotFound, Refused
 from services.vault.redaction import detector
 from services.web.dependencies import GivenDatabase
@@ -101,18 +101,12 @@ async def ask_purpose(
     derivative_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase
 ) -> Response:
     """Return what the redacted copy may be watched for, or why it does not open now."""
-    try:
-        view = await derivatives_api.run_allowed(
-            database,
-            visitor.actor,
-            derivative_id,
-            lambda: database.read(visitor.actor, derivative_queries.get_open, derivative_id, address=address(request)),
-        )
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _refused_page(visitor, database, derivative_id, refusal, barred=True)
-    return _purpose_page(visitor, view)
+    view, refusal = await database.read(
+        visitor.actor, derivative_queries.get_opening, derivative_id, address=address(request)
+    )
+    if refusal is not None:
+        await derivatives_api.record_denial(database, visitor.actor, derivative_id, refusal)
+    return _purpose_page(visitor, view, refusal, barred=refusal is not None)
 
 
 @router.post("/derivatives/{derivative_id}/watch")
@@ -179,13 +173,17 @@ async def _redact_refused(
     given: dict[str, str],
     barred: bool,
 ) -> Response:
-    shown = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    shown: Shown
+    if barred:
+        shown = await database.read(visitor.actor, read_barred, copy_id, refusal)
+    else:
+        shown = await database.read(visitor.actor, read_copy, copy_id)
     return _redact_purpose(visitor, shown, refusal, typed, given=given, barred=barred)
 
 
 def _redact_purpose(
     visitor: Visitor,
-    shown: tuple[HandOverView | ShownLoan, IssuedCopy],
+    shown: Shown,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
@@ -198,7 +196,7 @@ def _redact_purpose(
         refusal.status if refusal else 200,
         view=view,
         copy=copy,
-        own=isinstance(view, HandOverView),
+        own=not isinstance(view, ShownLoan),
         given=given,
         refusal=refusal,
         typed=typed,

@@ -1,5 +1,6 @@
 """Watching a copy in the browser, and asking for a download: the purpose is confirmed first, each time (R41)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -13,12 +14,15 @@ from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
 from services.domain.custody.pages.loan_view import (
     CopyTimes,
+    Shown,
     clarify,
     copy_times,
     moment_data,
     open_copy,
+    read_barred,
     read_copy,
 )
+from services.domain.custody.queries import NamedCopy, NamedLoan
 from services.domain.custody.schemas import HandOverView, IssuedCopy, MarkedMoment, ShownLoan, SittingView
 from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
@@ -181,14 +185,20 @@ def _open_two(uow: UnitOfWork, both: tuple[str, str], *, confirmed: bool, where:
     return [viewings.open_viewing(uow, copy_id, purpose_confirmed=confirmed, address=where) for copy_id in both]
 
 
-def _read_two(
-    uow: UnitOfWork, both: tuple[str, str], refusal: Refused | None = None
-) -> tuple[HandOverView | ShownLoan, list[IssuedCopy]]:
-    view, first = read_copy(uow, both[0], refusal)
+def _read_two(uow: UnitOfWork, both: tuple[str, str]) -> tuple[HandOverView | ShownLoan, list[IssuedCopy]]:
+    view, first = read_copy(uow, both[0])
     found = [copy for copy in view.copies if copy.id == both[1]]
     if not found:
         raise NotFound(Message("copy"), both[1])
     return view, [first, found[0]]
+
+
+def _read_barred_two(uow: UnitOfWork, both: tuple[str, str], refusal: Refused) -> tuple[NamedLoan, list[NamedCopy]]:
+    view, first = read_barred(uow, both[0], refusal)
+    of_second, second = queries.get_barred_copy(uow, both[1])
+    if of_second != view:
+        raise NotFound(Message("copy"), both[1])
+    return view, [first, second]
 
 
 def _marked_in_two(uow: UnitOfWork, opened: list[OpenedViewing], *, where: str) -> list[list[MarkedMoment]]:
@@ -214,13 +224,18 @@ async def _pair_purpose(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copies = await database.read(visitor.actor, _read_two, both, refusal if barred else None)
+    view: HandOverView | ShownLoan | NamedLoan
+    copies: Sequence[IssuedCopy | NamedCopy]
+    if refusal is not None and barred:
+        view, copies = await database.read(visitor.actor, _read_barred_two, both, refusal)
+    else:
+        view, copies = await database.read(visitor.actor, _read_two, both)
     return visitor.page(
         "custody/pair_purpose.html",
         refusal.status if refusal else 200,
         view=view,
         copies=copies,
-        own=isinstance(view, HandOverView),
+        own=not isinstance(view, ShownLoan),
         refusal=refusal,
         typed=typed,
         barred=barred,
@@ -272,8 +287,8 @@ async def ask_download(
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
-Offered = tuple[HandOverView, IssuedCopy, list[tuple[str, str]]]
-"""A copy to download, and the numbered media that its custodian can take."""
+Offered = tuple[HandOverView | NamedLoan, IssuedCopy | NamedCopy, list[tuple[str, str]]]
+"""A copy to download, and the numbered media that its custodian can take; none where it does not open."""
 
 
 def _open_own(uow: UnitOfWork, copy_id: str) -> Offered:
@@ -282,14 +297,11 @@ def _open_own(uow: UnitOfWork, copy_id: str) -> Offered:
     return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
 
 
-def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> Offered:
-    """Return the copy to its custodian; a recipient, who downloads nothing, is told ``refusal``."""
-    try:
-        return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
-    except NotFound:
-        if refusal is not None:
-            raise refusal from None
-        raise
+def _read_own(uow: UnitOfWork, copy_id: str, barred_by: Refused | None) -> Offered:
+    """Return the copy to its custodian; a recipient, who downloads nothing, is told what bars them."""
+    if barred_by is not None:
+        return *read_barred(uow, copy_id, barred_by), []
+    return *queries.get_copy(uow, copy_id), numbered_media.list_offered(uow)
 
 
 async def _refused_page(
@@ -301,13 +313,17 @@ async def _refused_page(
     *,
     barred: bool,
 ) -> Response:
-    shown = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
+    shown: Shown
+    if barred:
+        shown = await database.read(visitor.actor, read_barred, copy_id, refusal)
+    else:
+        shown = await database.read(visitor.actor, read_copy, copy_id)
     return _purpose_page(visitor, shown, refusal, typed, barred=barred)
 
 
 def _purpose_page(
     visitor: Visitor,
-    shown: tuple[HandOverView | ShownLoan, IssuedCopy],
+    shown: Shown,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
@@ -319,7 +335,7 @@ def _purpose_page(
         refusal.status if refusal else 200,
         view=view,
         copy=copy,
-        own=isinstance(view, HandOverView),
+        own=not isinstance(view, ShownLoan),
         refusal=refusal,
         typed=typed,
         barred=barred,

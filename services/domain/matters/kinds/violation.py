@@ -66,7 +66,8 @@ class ViolationKind(Kind):
 
     def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
         """Return the newest loan that began, of replaced copies while nobody has the new ones (R44); else the offer."""
-        if hand_over is not None and hand_over.accepted_at is not None:
+        began = hand_over is not None and hand_over.accepted_at is not None
+        if began or application.issue == 1:  # there is no loan before the first issue
             return hand_over
         begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
         return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1)) or hand_over

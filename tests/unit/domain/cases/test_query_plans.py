@@ -168,12 +168,15 @@ def test_who_is_asked_about_a_matter_is_found_without_all_reviews_of_matters(fil
     assert [plan for plan in of_reviews if "ix_reviews_matter_id (matter_id>" in plan] == []
 
 
+@pytest.mark.parametrize("text", ["", "SQ-"])
 @pytest.mark.parametrize("falling", [False, True])
 @pytest.mark.parametrize("sort", ["submitted", "number", "department", "due"])
 def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(
-    filled: Database, sort: register.Sort, falling: bool
+    filled: Database, sort: register.Sort, falling: bool, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actor, wanted = Actor("person", demo_id("wulei")), Search(sort=sort, descending=falling)
+    """So is what mentions a word that many cases have: it ends where the page is full."""
+    monkeypatch.setattr(register, "FEW_MENTIONS", 5)
+    actor, wanted = Actor("person", demo_id("wulei")), Search(text=text, sort=sort, descending=falling)
     place = ""
     for _ in range(3):  # the first page, one behind it, and one before that
         found = _plans(filled, actor, partial(register.read_page, wanted=wanted, limit=7, place=place))

@@ -1,6 +1,9 @@
 """The register finds a case by its own words as they are now, and by the names of people and places as they are now."""
 
+from collections.abc import Iterator
+
 import pytest
+from lent_case import lend
 from review_desk import FORM, ReviewDesk
 from sqlalchemy import select
 
@@ -11,13 +14,21 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import drafts
 from services.domain.applications import service as application_service
-from services.domain.cases.register import Search, list_cases
+from services.domain.cases import register
+from services.domain.cases.register import SORTS, Search, list_cases
 from services.domain.custody import naming
 
 
-@pytest.fixture
-def desk(tmp_path: object) -> ReviewDesk:
-    return ReviewDesk(f"sqlite:///{tmp_path}/database.sqlite3")
+@pytest.fixture(params=["rare", "common"])
+def desk(
+    any_database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReviewDesk]:
+    """A desk whose register takes each word for one that few cases have, or for one that nearly all have."""
+    if request.param == "common":
+        monkeypatch.setattr(register, "FEW_MENTIONS", 0)
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
 
 
 def found(desk: ReviewDesk, text: str) -> list[str]:
@@ -89,3 +100,27 @@ def test_a_deleted_draft_leaves_no_words(desk: ReviewDesk) -> None:
 
     desk.run(act, by="drafter")
     assert desk.all(CaseText) == []
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R20", verb="recorded")
+def test_a_case_is_found_in_each_order_of_the_list_and_with_its_other_filters(desk: ReviewDesk) -> None:
+    """The orders by department and due date join the tables in which names are looked for."""
+    case = lend(desk)["application_id"]
+    other = desk.submitted(reason="四号走廊有人跌倒", custodian_id="drafter")
+    change(desk, Person, "keeper", name="Keith")
+    change(desk, Department, desk.the(Application, id=case).department_id, name_en="Works of Anna")
+    for sort in SORTS:
+        for text, wanted in (
+            ("Keith", {case}),
+            ("works of ANNA", {case, other}),
+            ("四号走廊", {other}),
+            ("none", set()),
+        ):
+            for descending in (True, False):
+                search = Search(text=text, sort=sort, descending=descending)
+                lines = desk.run(list_cases, search, limit=50, by="reviewer")
+                assert {line.id for line in lines} & {case, other} == wanted, (text, sort)
+                assert len({line.id for line in lines}) == len(lines)
+    started = Search(text="Anna", state="in-use")
+    assert [line.id for line in desk.run(list_cases, started, limit=50, by="reviewer")] == [case]

@@ -20,6 +20,7 @@ from loan_matter import LoanDesk, lent
 from on_site_case import COMPANION, ELSEWHERE, STATION, OnSiteDesk, lent_on_site
 from prepared_desk import prepared_desk
 from redacted_case import HOUR, PART, RECIPE, made
+from statements import TRANSACTION, statements
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.attachments import Attachment, AttachmentUpload
@@ -55,6 +56,7 @@ from services.vault.store.protocol import Location
 from services.workers.attachment_sweep import sweep
 
 FROZEN = "copy-frozen"
+MOST = 25  # statements of a page
 
 
 class Watching:
@@ -333,6 +335,11 @@ async def test_two_cameras_open_together_or_not_at_all(watching: Watching) -> No
     assert (await stranger.get(path)).status_code == 404
     desk.freeze()
     assert (await browser.send(path, **token, purposeConfirmed="true")).status_code == 403
+    with statements(desk.database.engine) as sent:
+        refused = await browser.get(path)
+    assert refused.status_code == 403
+    assert sum(not one.startswith(TRANSACTION) for one in sent) <= MOST
+    assert (await browser.get(f"/copies/{watching.gate}/beside/nothing")).status_code == 404
     assert len(desk.rows(Viewing)) == 2
     await stranger.client.aclose()
 

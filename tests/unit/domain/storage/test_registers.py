@@ -188,6 +188,26 @@ def test_a_medium_is_out_with_somebody_until_its_number_is_scanned(desk: Disposa
     assert events[2].holder_id == "keeper"
 
 
+@pytest.mark.requirement("R39", refuses=True)
+def test_no_site_is_closed_with_media_in_it_and_none_comes_back_to_one(desk: DisposalDesk) -> None:
+    """Such a medium could be taken by nobody, and moved nowhere."""
+    first, second = site(desk, "主机房", "厂区东路1号"), site(desk, "备机房", "厂区西路2号")
+    body = MediumBody(number="U-1", kind="usb-stick", site_id=first)
+    medium_id = desk.desk.run(lambda uow: media.add(uow, body).id, by="operator")
+    assert refused(desk, "operator", sites.close, first) == "site-in-use"
+
+    desk.desk.run(media.hand_out, medium_id, HandOutBody(person_id="keeper", note="搬迁"), by="operator")
+    desk.desk.run(sites.close, first, by="operator")
+    assert refused(desk, "operator", media.scan, ScanBody(number="U-1")) == "medium-site"
+    assert refused(desk, "operator", media.scan, ScanBody(number="U-1", site_id=first)) == "medium-site"
+    desk.desk.run(media.scan, ScanBody(number="U-1", site_id=second), by="operator")
+    assert (desk.desk.the(Medium).site_id, desk.desk.the(Medium).state) == (second, "in")
+    assert refused(desk, "operator", sites.close, second) == "site-in-use"
+
+    desk.desk.run(media.end, medium_id, MediumEndBody(state="destroyed", note="粉碎"), by="operator")
+    assert desk.desk.run(sites.close, second, by="operator").closed_at is not None
+
+
 def test_lists_of_two_thousand_rows_take_as_few_statements_as_short_ones(desk: DisposalDesk) -> None:
     desk.desk.run(_fill, 2_000)
     statements: list[str] = []
