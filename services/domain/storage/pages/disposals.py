@@ -72,16 +72,21 @@ async def mark_disposal_item(
 ) -> Response:
     """Leave an item out of a batch with a reason; or list it again, where the form has no field for one."""
     try:
-        because = typed.body(MarkBody).because
-        if "because" in typed and not because.strip():
-            message = Message("Enter a reason for leaving the recordings out.")
-            raise Refused("reason-missing", message, status=422, field="because")
+        because = _reason(typed)
         await database.run(visitor.actor, disposals.mark, matter_id, disposal_item_id, because)
     except Refused as refusal:
         if refusal.status == 404:
             raise
         return await _batch(visitor, database, matter_id, ItemQuery(), refusal=refusal, typed=typed)
     return visitor.redirect(f"/storage/disposals/{matter_id}?place={typed.text('place')}", SAVED)
+
+
+def _reason(typed: TypedForm) -> str:
+    because = typed.body(MarkBody).because
+    if "because" in typed and not because.strip():
+        message = Message("Enter a reason for leaving the recordings out.")
+        raise Refused("reason-missing", message, status=422, field="because")
+    return because
 
 
 async def _batch(
