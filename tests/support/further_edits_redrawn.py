@@ -244,6 +244,11 @@ def _says_nothing_of(folder: Path, file: str, call: str, variable: str) -> None:
     model.save()
 
 
+@REDRAWN.breaks("asked-about-the-copies")
+def a_receipt_is_asked_for_that_nobody_can_sign(folder: Path) -> None:
+    _says_nothing_of(folder, "video-retrieval.bpmn", "Call_CustodianAccepts", "handOverId")
+
+
 @REDRAWN_BESIDE.breaks("asked-about-the-matter")
 def a_matter_is_decided_like_its_application(folder: Path) -> None:
     _says_nothing_of(folder, _MATTER, "Call_MatterReview", "matterId")
