@@ -1,4 +1,4 @@
-"""Parts of the models drawn anew, waits for a time put in between, and processes added, by somebody new to the rules."""
+"""Parts of the models drawn anew, waits put in between, and processes added, by somebody who had not seen the rules."""
 
 from pathlib import Path
 

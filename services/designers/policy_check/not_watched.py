@@ -1,7 +1,7 @@
 """Find the jobs that rules restrict in one process and another has, without a rule of its own that speaks of them.
 
-A rule speaks of one process. Drawn into another one, or into a new one, a job such as the hand-over or the clearing of a
-violation would come there whenever that process likes, and every rule would hold.
+A rule speaks of one process. Drawn into another one, or into a new one, a job such as the hand-over, or the clearing of
+a violation, would come there whenever that process likes, and every rule would hold.
 """
 
 from collections import Counter, defaultdict

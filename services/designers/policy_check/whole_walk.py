@@ -1,4 +1,4 @@
-"""What only the graph of a walk shows: that every case can end, that nothing goes in circles, what comes or can come."""
+"""What only the graph of a walk shows: that every case can end, nothing goes in circles, what comes or can come."""
 
 from collections.abc import Callable, Iterable, Iterator
 
