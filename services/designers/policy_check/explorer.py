@@ -406,7 +406,10 @@ class Explorer:
             if at is None:
                 continue
             begun = Begun(state, edge.moves, case, facts[at], tuple(facts[at + 1 :]))
-            key = (rule.id, self.canonicalizer.canonical(case), tuple(map(str, begun.at_once)))
+            # a length that no model reads is in no state, and the time that is to be kept is another by it
+            lengths = (str(facts[at].values.get(name)) for name in sorted(timing.names))
+            told = (*map(str, begun.at_once), *(length for length in lengths if length.startswith("P")))
+            key = (rule.id, self.canonicalizer.canonical(case), told)
             if key not in self._begun:
                 self._begun.add(key)
                 self.walk.begun.setdefault(rule.id, []).append(begun)

@@ -14,6 +14,7 @@ from services.designers.policy_check.yaml_lines import Entry, UnreadableFile
 NAME = "policy-rules.yaml"
 _REQUIREMENT = re.compile(r"^R([1-9]\d?)$")
 _LAST_REQUIREMENT = 67
+_VARIABLE = re.compile(r"\b[a-z]\w*")
 _WORDS = {"id", "requirements", "process", "zh", "en", "for each", "floor"}
 _PATTERN_KEYS = (
     "never", "before", "when", "after", "until", "comes", "by", "opens", "closes", "clears", "comes by itself",
@@ -34,6 +35,11 @@ class Timing:
     at: str | None = None
     not_before: str | None = None
     every: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables of its sums."""
+        return frozenset(_VARIABLE.findall(" ".join(text for text in (self.at, self.not_before) if text is not None)))
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,15 @@ class Rules:
             names |= {rule.each_of for rule, pattern in of_fact if rule.each_of and pattern.kind == "job"}
             found = self._compared[kind, name, what] = frozenset(names)
         return found
+
+    def timed_by(self, job_type: str) -> frozenset[str]:
+        """Return the variables that say how long something may take that the end of such a job begins."""
+        return frozenset(
+            name
+            for rule in self.rules
+            if rule.timing is not None and any(p.could_fit("job", job_type, "done") for p in rule.begins)
+            for name in rule.timing.names
+        )
 
     def step(
         self, states: tuple[int, ...], happened: Iterable[Fact]
