@@ -293,25 +293,6 @@ def nobody_stands_in_for_those_who_inspect(folder: Path) -> None:
 
 
 @REDRAWN.does_no_harm
-def the_correction_is_awaited_by_an_event_gateway(folder: Path) -> None:
-    model, scope = Model(folder), "Phase_Correction"
-    model.remove("Task_AwaitCorrection", bridge=False)
-    over = (
-        '<bpmn:timerEventDefinition id="Event_Over_t"><bpmn:timeDuration xsi:type="bpmn:tFormalExpression">'
-        "=correctionPeriod</bpmn:timeDuration></bpmn:timerEventDefinition>"
-    )
-    model.add(scope, gateway("Gateway_CorrectedOrOver", "eventBased"))
-    model.add(scope, _event("Event_Corrected", _message("Event_Corrected", "Message_ApplicationCorrected")))
-    model.add(scope, _event("Event_Over", over))
-    model.flow("Flow_Await", "Event_CorrectionStarted", "Gateway_CorrectedOrOver")
-    model.flow("Flow_ToCorrected", "Gateway_CorrectedOrOver", "Event_Corrected")
-    model.flow("Flow_ToOver", "Gateway_CorrectedOrOver", "Event_Over")
-    model.flow("Flow_ToEnd", "Event_Corrected", "Event_ApplicationCorrected")
-    model.flow("Flow_Over", "Event_Over", "Task_ExpireApplication")
-    model.save()
-
-
-@REDRAWN.does_no_harm
 def a_withdrawal_is_an_event_subprocess(folder: Path) -> None:
     """It stands in the phase, instead of on its boundary, and ends what is under way there."""
     model = Model(folder)
@@ -329,18 +310,4 @@ def a_withdrawal_is_an_event_subprocess(folder: Path) -> None:
         "Flow_NothingToHandOver",
         '=list contains(["rejected", "expired", "unavailable", "withdrawn"], preparationOutcome)',
     )
-    model.save()
-
-
-@REDRAWN.does_no_harm
-def backup_and_copies_are_made_side_by_side(folder: Path) -> None:
-    model = Model(folder)
-    for name in ("Gateway_Fork", "Gateway_Join"):
-        model.add("Phase_Retrieval", gateway(name, "parallel"))
-    model.retarget("Flow_ToBackupQuestion", "Gateway_Fork")
-    model.flow("Flow_ToBackup", "Gateway_Fork", "Gateway_BackupNeeded")
-    model.flow("Flow_ToCopies", "Gateway_Fork", "Task_EncryptCopy")
-    model.retarget("Flow_ToEncryption", "Gateway_Join")
-    model.retarget("Flow_Encrypted", "Gateway_Join")
-    model.flow("Flow_BothMade", "Gateway_Join", "Event_CopiesReady")
     model.save()
