@@ -37,6 +37,11 @@ class Problem:
     def __str__(self) -> str:
         return f"line {self.line}, {self.key}: {self.sentence}" if self.key else f"line {self.line}: {self.sentence}"
 
+    @property
+    def without_line(self) -> str:
+        """The key, if there is one, and the sentence."""
+        return f"{self.key}: {self.sentence}" if self.key else self.sentence
+
 
 def read(
     path: Path,

@@ -221,6 +221,7 @@ def _jobs_of(folder: Path) -> list[str]:
         ("policy-world.yaml", "  hand-over:", "  hand-back:", "hand-back"),
         ("video-retrieval.bpmn", "<bpmn:process", "<bpmn:process <", "no XML"),
         ("review-stages.json", '"posts": {},', '"posts": {', "no JSON"),
+        ("checklists.json", '"return": {', '"returned": {', "return: is missing"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_its_line(

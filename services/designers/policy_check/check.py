@@ -19,7 +19,7 @@ from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.unvaried import computed_names
 from services.designers.policy_check.verdicts import BUILT_IN, Unseen, Verdicts, Walked, not_there
-from services.designers.policy_check.whole_walk import find_broken
+from services.designers.policy_check.whole_walk import find_broken, find_stopped
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
@@ -213,7 +213,7 @@ class _Check:
         enough = max(_ENOUGH - self._passed, _LEAST)
         explorer = Explorer(simulation, watched, reduces=self._reduces, seconds=seconds, until=until, enough=enough)
         walk = explorer.explore()
-        found = list(walk.broken.values())
+        found = [*walk.broken.values(), *find_stopped(walk, watched)]
         if walk.is_complete:
             found += find_broken(walk, watched)
             try:

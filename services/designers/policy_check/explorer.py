@@ -29,7 +29,7 @@ from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied, Simulation
 from services.designers.policy_check.live_variables import ALL, all_names
-from services.designers.policy_check.moves import ERROR, JOB, SILENT, Move
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, SILENT, Move
 from services.designers.policy_check.rule_states import Effect, Places, RuleStates
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import NO_ANSWER, STOPS, Finding
@@ -103,6 +103,8 @@ class Walk:
     ended: set[int] = field(default_factory=set)
     stopped: set[int] = field(default_factory=set)
     """The states in which an incident stands."""
+    stuck: set[int] = field(default_factory=set)
+    """Those of them in which no job, decision or timer is under way beside the incident."""
     comes: dict[str, set[int]] = field(default_factory=dict)
     """By rule, the states from which what it awaits comes with the next silent step."""
     begun: dict[str, list[Begun]] = field(default_factory=dict)
@@ -326,9 +328,15 @@ class Explorer:
             self._note_timed(state, edge, facts, applied.case)
             if is_stopped:
                 walk.stopped.add(target)
+                if _has_incident(applied) and not self._is_under_way(applied.case):
+                    walk.stuck.add(target)
             elif is_new:
                 yield target, applied.case
         self._spread(state)
+
+    def _is_under_way(self, case: Case) -> bool:
+        """Return whether anything can happen that nobody has to send."""
+        return any(move.kind in SILENT or move.kind == DECISION for move in self._simulation.moves(case))
 
     def _spread(self, state: int) -> None:
         """Take the states of the monitors along the edges, as far as there are new ones."""
@@ -398,7 +406,10 @@ class Explorer:
             if at is None:
                 continue
             begun = Begun(state, edge.moves, case, facts[at], tuple(facts[at + 1 :]))
-            key = (rule.id, self.canonicalizer.canonical(case), tuple(map(str, begun.at_once)))
+            # a length that no model reads is in no state, and the time that is to be kept is another by it
+            lengths = (str(facts[at].values.get(name)) for name in sorted(timing.names))
+            told = (*map(str, begun.at_once), *(length for length in lengths if length.startswith("P")))
+            key = (rule.id, self.canonicalizer.canonical(case), told)
             if key not in self._begun:
                 self._begun.add(key)
                 self.walk.begun.setdefault(rule.id, []).append(begun)

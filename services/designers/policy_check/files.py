@@ -64,11 +64,11 @@ def read(folder: Path) -> Folder:
     stages_path = folder / stage_file.NAME
     stages, problems = stage_file.check(stages_path)
     if stages is None:
-        raise UnreadableFile(stages_path, problems[0].line, "; ".join(problem.sentence for problem in problems))
+        raise UnreadableFile(stages_path, problems[0].line, "; ".join(problem.without_line for problem in problems))
     checklists_path = own_or_shipped(folder, checklists.NAME)
     asked, asked_problems = checklists.check(checklists_path)
     if asked is None:
-        sentences = "; ".join(problem.sentence for problem in asked_problems)
+        sentences = "; ".join(problem.without_line for problem in asked_problems)
         raise UnreadableFile(checklists_path, asked_problems[0].line, sentences)
     rules_path = own_or_shipped(folder, rules.NAME)
     return Folder(
@@ -110,9 +110,7 @@ def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnW
         return {}
     content, problems = own_workers.check(path, shipped)
     for problem in problems:
-        raise UnreadableFile(
-            path, problem.line, f"{problem.key}: {problem.sentence}" if problem.key else problem.sentence
-        )
+        raise UnreadableFile(path, problem.line, problem.without_line)
     return {} if content is None else content.workers
 
 

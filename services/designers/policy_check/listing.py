@@ -36,7 +36,8 @@ def rules_by_requirement(folder: Path) -> Iterator[Watched]:
     found = rules.read(path)
     for number in range(1, LAST_REQUIREMENT + 1):
         requirement = f"R{number}"
-        yield Watched(requirement, tuple((r.id, (r.zh, r.en)) for r in found if requirement in r.requirements))
+        watching = ((r.id, (r.zh, r.en)) for r in found if requirement in r.requirements)
+        yield Watched(requirement, tuple(dict.fromkeys(watching)))  # one about several processes is told once
 
 
 def write_facts(found: Report, models: Path) -> None:

@@ -117,9 +117,8 @@ class PossibleMoves:
         return self._outcomes[key]
 
     def _distinct(self, read: LiveVariables, element_id: str, job_type: str) -> Iterator[tuple[int, Values]]:
-        compared = self._rules.compared("job", job_type) | {
-            name for meaning in self._world.meanings for name in meaning.of.variables
-        }
+        compared = self._rules.compared("job", job_type) | self._rules.timed_by(job_type)
+        compared |= {name for meaning in self._world.meanings for name in meaning.of.variables}
         if job_type in self._asked_again:
             compared |= self._world.fixed
         told: set[str] = set()

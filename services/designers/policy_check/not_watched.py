@@ -1,7 +1,7 @@
-"""Find the jobs of the case of an application that another process has, and of which no rule of that process speaks.
+"""Find the jobs that rules restrict in one process and another has, without a rule of its own that speaks of them.
 
-A rule speaks of one process. Drawn into another one, or into a new one, a job such as the hand-over would come there
-whenever that process likes, and every rule would hold.
+A rule speaks of one process. Drawn into another one, or into a new one, a job such as the hand-over, or the clearing of
+a violation, would come there whenever that process likes, and every rule would hold.
 """
 
 from collections import Counter, defaultdict
@@ -13,10 +13,10 @@ from services.designers.policy_check.rules import Rule
 
 
 def not_watched(rules: Iterable[Rule], roots: Sequence[Root], meant: Container[str]) -> Iterator[Sentence]:
-    """Say which jobs are restricted in the case of an application, and not where they are too.
+    """Say which jobs are restricted elsewhere, and not where they are too.
 
-    ``meant`` has those that are to be so, each with its process: ``urgent-retrieval hand-over``. What is drawn in a
-    file that several processes need, such as a review, is not told.
+    ``meant`` has those that are to be so, each with its process: ``urgent-retrieval hand-over``. What several
+    processes do in a file that they share, such as opening a review, is not told.
     """
     restricting: dict[str, set[str | None]] = defaultdict(set)
     for rule in rules:
@@ -24,13 +24,12 @@ def not_watched(rules: Iterable[Rule], roots: Sequence[Root], meant: Container[s
             for job_type in pattern.names if pattern.kind == "job" else ():
                 restricting[job_type].add(rule.process)
     needed_by = Counter(resource.name for root in roots for resource in root.resources)
-    of_case = {job_type for job_type, processes in restricting.items() if None in processes}
+    shared = job_types_of(resource for root in roots for resource in root.resources if needed_by[resource.name] > 1)
     for root in roots:
-        if root.is_main:
-            continue
+        process = None if root.is_main else root.process_id
         own = job_types_of(resource for resource in root.resources if needed_by[resource.name] == 1)
-        for job_type in sorted(own & of_case):
-            if root.process_id not in restricting[job_type] and f"{root.process_id} {job_type}" not in meant:
+        for job_type in sorted((own & restricting.keys()) - shared):
+            if process not in restricting[job_type] and f"{root.process_id} {job_type}" not in meant:
                 yield (
                     f"没有规则说明流程 {root.process_id} 中何时可以执行 {job_type}",
                     f"no rule says when {job_type} may come in the process {root.process_id}",

@@ -128,7 +128,9 @@ def _next(simulation: Simulation, case: Case, move: Move) -> tuple[Move, bool]:
     now = [other for other in simulation.moves(case) if _is_like(other, move)]
     if not now:
         raise NotReplayed
-    chosen = replace(now[0], values=move.values)
+    # two reviews that are open at once are alike but for the key, which is that of the walk where no timer came between
+    like = next((other for other in now if other.key == move.key), now[0])
+    chosen = replace(like, values=move.values)
     if move.kind != TIMER:
         return chosen, True
     sooner = [t for t in case.state.timers.values() if t.process_instance_key and t.due_date < chosen.due]

@@ -14,6 +14,7 @@ from services.designers.policy_check.yaml_lines import Entry, UnreadableFile
 NAME = "policy-rules.yaml"
 _REQUIREMENT = re.compile(r"^R([1-9]\d?)$")
 _LAST_REQUIREMENT = 67
+_VARIABLE = re.compile(r"\b[a-z]\w*")
 _WORDS = {"id", "requirements", "process", "zh", "en", "for each", "floor"}
 _PATTERN_KEYS = (
     "never", "before", "when", "after", "until", "comes", "by", "opens", "closes", "clears", "comes by itself",
@@ -34,6 +35,11 @@ class Timing:
     at: str | None = None
     not_before: str | None = None
     every: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables of its sums."""
+        return frozenset(_VARIABLE.findall(" ".join(text for text in (self.at, self.not_before) if text is not None)))
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,15 @@ class Rules:
             found = self._compared[kind, name, what] = frozenset(names)
         return found
 
+    def timed_by(self, job_type: str) -> frozenset[str]:
+        """Return the variables that say how long something may take that the end of such a job begins."""
+        return frozenset(
+            name
+            for rule in self.rules
+            if rule.timing is not None and any(p.could_fit("job", job_type, "done") for p in rule.begins)
+            for name in rule.timing.names
+        )
+
     def step(
         self, states: tuple[int, ...], happened: Iterable[Fact]
     ) -> tuple[tuple[int, ...], list[tuple[Rule, Fact]]]:
@@ -202,16 +217,32 @@ def _of_item(fact: Fact, variable: str, item: str) -> Fact:
 
 
 def read(path: Path) -> list[Rule]:
-    """Read the rules of a file; raises UnreadableFile with file and line."""
+    """Read the rules of a file; raises UnreadableFile with file and line.
+
+    A rule about several processes is one for each of them.
+    """
     head = yaml_lines.read(path)
     afresh = _patterns(path, head, "afresh")
-    rules = [_rule(path, entry, afresh) for entry in yaml_lines.entries(path, "rules")]
+    rules: list[Rule] = []
     seen: dict[str, int] = {}
-    for rule in rules:
-        if rule.id in seen:
-            raise UnreadableFile(path, rule.line, f"the rule {rule.id} is there already, in line {seen[rule.id]}")
-        seen[rule.id] = rule.line
+    for entry in yaml_lines.entries(path, "rules"):
+        of_entry = [_rule(path, one, afresh) for one in _of_each_process(path, entry)]
+        name, line = of_entry[0].id, of_entry[0].line
+        if name in seen:
+            raise UnreadableFile(path, line, f"the rule {name} is there already, in line {seen[name]}")
+        seen[name] = line
+        rules += of_entry
     return rules
+
+
+def _of_each_process(path: Path, entry: Entry) -> list[Entry]:
+    """Return the entry of a rule, once for each process that it names."""
+    named = entry.values.get("process")
+    if not isinstance(named, list):
+        return [entry]
+    if not named or len(set(map(str, named))) < len(named):
+        raise UnreadableFile(path, entry.lines["process"], "process: has to be the ids of different processes")
+    return [replace(entry, values={**entry.values, "process": one}) for one in named]
 
 
 def _rule(path: Path, entry: Entry, afresh: Sequence[Pattern]) -> Rule:
@@ -220,7 +251,7 @@ def _rule(path: Path, entry: Entry, afresh: Sequence[Pattern]) -> Rule:
         if not isinstance(values.get(key), str) or not values[key].strip():
             raise UnreadableFile(path, entry.line, f"the rule {values.get('id', '')} needs {key}: with a text")
     if "process" in values and not isinstance(values["process"], str):
-        raise UnreadableFile(path, entry.lines["process"], "process: has to be the id of one process")
+        raise UnreadableFile(path, entry.lines["process"], "process: has to be the id of a process, or a list of them")
     for key in values:
         if key not in _WORDS and key not in _PATTERN_KEYS and key not in _OTHER_KEYS:
             raise UnreadableFile(path, entry.lines[key], f"{key} is no word of a rule")

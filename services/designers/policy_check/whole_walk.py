@@ -1,8 +1,10 @@
-"""What only the whole graph of a walk shows: that every case can end, that nothing goes in circles, what can come."""
+"""What only the graph of a walk shows: that every case can end, nothing goes in circles, what comes or can come."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from services.designers.policy_check.explorer import Broken, Edge, OneRule, Place, Walk
+from services.designers.policy_check.monitors import Response
+from services.designers.policy_check.moves import MESSAGE
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
 
@@ -17,6 +19,27 @@ def find_broken(walk: Walk, rules: Rules) -> Iterator[Broken]:
             yield from _never_comes(walk, before, rule, rules)
         if rule.can_come is not None:
             yield from _cannot_come(walk, rule, rules)
+
+
+def find_stopped(walk: Walk, rules: Rules) -> Iterator[Broken]:
+    """Yield each rule of which something has to come, and a case stops with an incident before it does."""
+    if not walk.stuck:
+        return
+    for rule in rules.rules:
+        if isinstance(rule.monitor, Response) and ("rule", rule.id, "") not in walk.broken:
+            yield from _stops_before(walk, rule, rules)
+
+
+def _stops_before(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
+    note = ("流程因模型本身停住，它不会再发生", "the process stops with an incident before it comes")
+    messages = frozenset[str]().union(*(pattern.names for pattern in rule.asks if pattern.kind == MESSAGE))
+    for number in rules.pending(rule):
+        of_rule = OneRule(walk, number)
+        for place in of_rule.places:
+            state, is_pending = place
+            if is_pending and state in walk.stuck and not messages & walk.awaited[state]:
+                yield Broken(rule, None, state, (), note=note, way=of_rule.way(place))
+                return
 
 
 def _reversed(walk: Walk) -> list[list[tuple[int, Edge]]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from edited_models import Model, task
+from further_edits_redrawn import the_freeze_ends_after_a_day_in_another_process
 
 from services.designers.policy_check import rules
 from services.designers.policy_check.not_watched import not_watched
@@ -39,6 +40,12 @@ def _has_a_way_of_its_own_for_the_police(folder: Path) -> None:
     )
 
 
+def _lifts_the_freeze_of_a_violation(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.insert("Flow_ViolationCleared", task("Task_LiftToo", "lift-freeze"), "Flow_LiftedToo")
+    model.save()
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     return Path(shutil.copytree(BPMN, tmp_path / "models"))
@@ -50,6 +57,8 @@ def models(tmp_path: Path) -> Path:
     [
         (_hands_over_before_the_approval, "urgent-retrieval", "hand-over"),
         (_has_a_way_of_its_own_for_the_police, "police-copy", "encrypt-copy"),
+        (_lifts_the_freeze_of_a_violation, "violation", "lift-freeze"),
+        (the_freeze_ends_after_a_day_in_another_process, "lift-soon", "lift-freeze"),
     ],
 )
 def test_a_job_that_is_restricted_elsewhere_alone_is_told_unless_it_is_meant(

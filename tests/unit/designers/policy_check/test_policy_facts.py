@@ -146,7 +146,10 @@ def test_a_rule_whose_facts_never_happen_is_never_tried(tmp_path: Path) -> None:
         ("after: job a done, until: job b done, keeps coming: job c done", "at least every"),
         ("never: job a done, floor: soft", "floor is one of"),
         ("never: job a done, before each of: route", "needs before"),
-        ("never: job a done, process: [a, b]", "the id of one process"),
+        ("never: job a done, process: 1", "the id of a process"),
+        ("never: job a done, process: [a, 1]", "the id of a process"),
+        ("never: job a done, process: [a, a]", "different processes"),
+        ("never: job a done, process: []", "different processes"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, body: str, sentence: str) -> None:
@@ -154,3 +157,9 @@ def test_a_rule_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, body:
         _rules(tmp_path, body)
 
     assert sentence in str(error.value)
+
+
+def test_a_rule_about_several_processes_is_one_for_each(tmp_path: Path) -> None:
+    found = _rules(tmp_path, "never: job a done, process: [one, other]").rules
+
+    assert [(rule.id, rule.process) for rule in found] == [("r", "one"), ("r", "other")]

@@ -134,7 +134,7 @@ def test_the_world_has_every_value_of_the_domain() -> None:
 
 def test_rules_that_a_folder_has_changed_or_left_out_are_counted_and_told(tmp_path: Path) -> None:
     folder = alone(tmp_path / "models", MATTER)
-    shipped = len(read(BPMN).rules)
+    shipped = len({rule.id for rule in read(BPMN).rules})
     own = read(folder)
     assert own.unlike_shipped == shipped - len(own.rules)
     assert read(BPMN).unlike_shipped == 0
