@@ -12,7 +12,7 @@ from golden_steps import OutOfReach, Refused
 from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
-from whole_broker import BARRIER, BARRIER_ID, BARRIERS, BOUND_SECONDS
+from whole_broker import BARRIER, BARRIER_ID, BARRIERS, BOUND_SECONDS, REPEATS
 
 from services.engine.state.records import Record
 
@@ -30,7 +30,7 @@ class GatewayEngine:
     ) -> None:
         """``barriers`` is through how many of its own commands an engine may pass on what it was told."""
         self._barriers = barriers
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel(address, REPEATS)
         self._stub = rpc.GatewayStub(self._channel)
         self._clock = _Clock(clock) if clock else None
         self._file = _RecordFile(records) if records else None

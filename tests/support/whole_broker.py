@@ -15,6 +15,21 @@ from services.runtime.jobs.worker import Worker
 
 BOUND_SECONDS = 30.0
 BARRIERS = 5
+# A busy broker refuses a call unread (back-pressure) and wants it again; so does the product's client repeat its calls.
+_AGAIN = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "5s",
+    "backoffMultiplier": 3,
+    "retryableStatusCodes": ["RESOURCE_EXHAUSTED"],
+}
+REPEATS = (
+    (
+        "grpc.service_config",
+        json.dumps({"methodConfig": [{"name": [{"service": "gateway_protocol.Gateway"}], "retryPolicy": _AGAIN}]}),
+    ),
+)
+"""The options of a channel that repeats what a busy broker refused."""
 BARRIER_ID = "test-barrier"
 BARRIER = f"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="http://footage-desk.example">
   <process id="{BARRIER_ID}" isExecutable="true">

@@ -21,7 +21,7 @@ from engine_trace import Trace
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 from sqlalchemy import select
-from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier, pass_barrier
+from whole_broker import BARRIERS, BOUND_SECONDS, REPEATS, Broker, Works, deploy_barrier, pass_barrier
 from whole_footage import Footage, lay_out
 
 from services.app import deployments, server
@@ -307,7 +307,7 @@ async def open_desk(
         await asyncio.wait({started, desk.running}, return_when=asyncio.FIRST_COMPLETED)
         if desk.running.done():
             await desk.running
-        async with grpc.aio.insecure_channel(desk.addresses.engine) as channel:
+        async with grpc.aio.insecure_channel(desk.addresses.engine, REPEATS) as channel:
             desk.gateway = rpc.GatewayStub(channel)
             if broker is not None:
                 await deploy_barrier(desk.gateway)
