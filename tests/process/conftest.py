@@ -15,7 +15,7 @@ from whole_broker import Broker
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 
-ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
+ADDRESS, CLOCK, RECORDS = "ZEEBE_ADDRESS", "ZEEBE_CLOCK", "ZEEBE_RECORDS"
 NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."
 SCENARIOS = "test_golden_on_broker.py"  # needs no clock, though it uses one
 
@@ -40,8 +40,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _broker() -> Broker | None:
-    address, clock = os.environ.get(ADDRESS), os.environ.get(CLOCK)
-    return Broker(address, clock.rstrip("/")) if address and clock else None
+    address, clock, records = (os.environ.get(name) for name in (ADDRESS, CLOCK, RECORDS))
+    if not address or not clock:
+        return None
+    return Broker(address, clock.rstrip("/"), Path(records) if records else None)
 
 
 @pytest.fixture(scope="session")

@@ -75,9 +75,16 @@ async def appointed(desk: People) -> list[str]:
     return names
 
 
+async def opened(desk: People, period: str) -> str:
+    """The inspection of a period; a broker that was turned by days has their maintenance to do, which may open it."""
+    for due in desk.rows(GroupInspection, period=period):
+        return str(due.id)
+    return (await desk.as_person(LEADER, service.open_by_leader, period)).id
+
+
 async def inspected(desk: People, period: str, *, found: bool) -> str:
     """The inspection of a period whose cases are inspected, with a finding in the first one."""
-    inspection_id = (await desk.as_person(LEADER, service.open_by_leader, period)).id
+    inspection_id = await opened(desk, period)
     logins = {demo_id(one): one for one in (LEADER, *MEMBERS)}
 
     def open_cases(uow: UnitOfWork) -> list[InspectedCase]:
@@ -122,7 +129,7 @@ async def test_inspections_are_signed_refused_and_without_cases(desk: People) ->
     await sign(desk, second, MEMBERS[0], "refused", "数字与台账不符")
     await closed_as(desk, second, "refused")
 
-    third = (await desk.as_person(LEADER, service.open_by_leader, empty)).id
+    third = await opened(desk, empty)
     await closed_as(desk, third, "no-cases")
 
     # the same message once more: a process of its own that draws nothing

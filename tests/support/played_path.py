@@ -57,10 +57,10 @@ def start_after(moment: float) -> datetime:
     return START + weeks * _WEEK
 
 
-def make_ready(path: Path, to: Path, start: datetime) -> list[str]:
+def make_ready(path: Path, to: Path, start: datetime) -> Path:
     """Copy a path's folder to where it is played from ``start`` on; the jobs that its last step begins are fetched too.
 
-    Returns their types. Raises AssertionError where the engine's own core refuses a step.
+    Raises AssertionError where the engine's own core refuses a step.
     """
     shutil.copytree(path, to)
     spec = json.loads((to / "scenario.json").read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def make_ready(path: Path, to: Path, start: datetime) -> list[str]:
     spec["steps"] += [{"do": "activate", "type": job_type} for job_type in dict.fromkeys(began)]
     answers, _ = _on_the_core(to, spec)
     _write(to, _MOMENT.sub(lambda found: _later(found[1], start - START), json.dumps(spec)), answers)
-    return began
+    return to
 
 
 def _on_the_core(folder: Path, spec: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int, Record]]]:
