@@ -93,7 +93,7 @@ async def follow(records: Path, take: Callable[[list[Record]], None]) -> None:
 
 def _is_of(begun: set[int], record: Record) -> bool:
     value = record.value
-    key = value.get("processInstanceKey")
+    key = value.get("processInstanceKey", -1)
     if record.intent == "ELEMENT_ACTIVATING" and value["bpmnElementType"] == "PROCESS":
         parent = value["parentProcessInstanceKey"]
         if parent <= 0 or parent in begun:
