@@ -15,7 +15,7 @@ class RecordFile:
         self._file: BinaryIO = path.open("rb")
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - 1))
-        self._is_in_a_line = self._file.read() not in {b"", b"\n"}  # it may be written to right now
+        self._is_in_a_line = self._file.read(1) not in {b"", b"\n"}  # it may be written to right now
         self._rest = b""
 
     def close(self) -> None:
