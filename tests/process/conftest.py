@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,14 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def places(tmp_path: Path, made_footage: Footage, prepared_database: Path) -> Places:
     return Places(tmp_path, made_footage, database=prepared_database)
+
+
+@pytest.fixture
+def a_year_on() -> None:
+    """On a broker a year passes first: what earlier cases have left there waits under the periods of their time."""
+    broker = _broker()
+    if broker is not None:
+        broker.turn(timedelta(days=366))
 
 
 @pytest.fixture

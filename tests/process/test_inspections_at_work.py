@@ -76,7 +76,7 @@ async def appointed(desk: People) -> list[str]:
 
 
 async def opened(desk: People, period: str) -> str:
-    """The inspection of a period; a broker that was turned by days has their maintenance to do, which may open it."""
+    """The inspection of a period, which is due: what looks for such may have opened it first."""
     for due in desk.rows(GroupInspection, period=period):
         return str(due.id)
     return (await desk.as_person(LEADER, service.open_by_leader, period)).id
@@ -114,6 +114,7 @@ async def closed_as(desk: People, inspection_id: str, expected: str) -> None:
     assert not desk.trace.incidents
 
 
+@pytest.mark.usefixtures("a_year_on")
 @pytest.mark.requirement("R63", "R64")
 async def test_inspections_are_signed_refused_and_without_cases(desk: People) -> None:
     signed, refused, empty = await appointed(desk)
