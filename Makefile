@@ -127,7 +127,7 @@ rules-test: setup-test ## show that each alert fires when it should, and only th
 chaos: setup-test ## kill the process, then each of several processes, at the points of SEED=n (or 1,2,3)
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points*.py
 
-test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at ZEEBE_CLOCK), and every golden scenario there and here
+test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at ZEEBE_CLOCK, records in ZEEBE_RECORDS), golden scenarios and paths of broken rules there and here
 	$(BIN)/pytest -m zeebe tests/process
 
 clean: ## remove the environment; what was written under var/ stays

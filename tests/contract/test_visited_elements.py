@@ -1,5 +1,6 @@
 """A run of all process tests fails where none of them has visited an element, whatever process they ran in."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,3 +66,32 @@ def test_a_run_that_was_broken_off_is_not_judged(visits: Visits) -> None:
 
 def test_a_run_of_other_tests_is_not_judged(visits: Visits) -> None:
     assert ended(visits) == pytest.ExitCode.OK
+
+
+def test_no_flow_out_of_an_event_based_gateway_is_waited_for() -> None:
+    elements = {element for process, element in drawn() if process == "urgent-retrieval"}
+    assert "Gateway_AwaitApproval" in elements
+    assert elements.isdisjoint({"Flow_AwaitApproval", "Flow_AwaitRefusal", "Flow_AwaitLimit"})
+
+
+@pytest.mark.parametrize(("records", "counts"), [("records.jsonl", True), ("", False)])
+def test_on_a_broker_the_tests_that_run_there_count_where_it_writes_records(
+    records: str, counts: bool, visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"ADDRESS": "127.0.0.1:26500", "CLOCK": "http://127.0.0.1:9600/actuator/clock", "RECORDS": records}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ZEEBE_{name}", value)
+    there = [found(path) for path in visited_elements.PROCESS_TESTS.glob("test_*.py")]
+    visits.pytest_deselected([item for item in there if not item.get_closest_marker("zeebe")])
+
+    session = SimpleNamespace(items=[item for item in there if item.get_closest_marker("zeebe")])
+    visits.pytest_collection_finish(session)  # type: ignore[arg-type]
+
+    assert bool(visits.asked_for) is counts
+    assert any("test_maintenance_at_work" in one for one in visits.asked_for) is counts
+
+
+def found(path: Path) -> Any:
+    """A test of a file, which carries the marker where any of the file does."""
+    marker = "mark.zeebe" in path.read_text(encoding="utf-8") or None
+    return SimpleNamespace(path=path, nodeid=path.name, get_closest_marker=lambda _name: marker)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from whole_broker import Broker
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 
-ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
+ADDRESS, CLOCK, RECORDS = "ZEEBE_ADDRESS", "ZEEBE_CLOCK", "ZEEBE_RECORDS"
 NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."
 SCENARIOS = "test_golden_on_broker.py"  # needs no clock, though it uses one
 
@@ -40,8 +40,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _broker() -> Broker | None:
-    address, clock = os.environ.get(ADDRESS), os.environ.get(CLOCK)
-    return Broker(address, clock.rstrip("/")) if address and clock else None
+    address, clock, records = (os.environ.get(name) for name in (ADDRESS, CLOCK, RECORDS))
+    if not address or not clock:
+        return None
+    return Broker(address, clock.rstrip("/"), Path(records) if records else None)
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,14 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def places(tmp_path: Path, made_footage: Footage, prepared_database: Path) -> Places:
     return Places(tmp_path, made_footage, database=prepared_database)
+
+
+@pytest.fixture
+def a_year_on() -> None:
+    """On a broker a year passes first: what earlier cases have left there waits under the periods of their time."""
+    broker = _broker()
+    if broker is not None:
+        broker.turn(timedelta(days=366))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ async def close(desk: People, case: str, outcome: str) -> None:
     await desk.publish(LOAN_CLOSED, str(desk.hand_over(case).id), "forged", loanOutcome=outcome)
 
 
+@pytest.mark.zeebe
 @pytest.mark.requirement("R42", "R44", "R57")
 @pytest.mark.parametrize(
     ("outcome", "stops_at"),

@@ -1,20 +1,15 @@
 """Correction: rounds, the time that is over, the correction that was there before it, and withdrawing."""
 
-from datetime import timedelta
-
 import pytest
-from case_people import DRAFTER, OpenDesk, People
+from case_people import DRAFTER, OpenDesk, People, unheard
 
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
-from services.domain.applications.forms import Form
 from services.domain.process import messages
 from services.runtime.errors import Refused
 
@@ -62,6 +57,7 @@ async def test_an_application_that_is_not_corrected_expires(desk: People) -> Non
         await desk.as_person(DRAFTER, application_service.correct, case, desk.form("cam1"))
 
 
+@pytest.mark.zeebe
 @pytest.mark.requirement("R22")
 async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_message_did_not_arrive(
     desk: People,
@@ -69,22 +65,15 @@ async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_m
     case = await desk.apply("cam1")
     await desk.decide(case, "preliminary", "returned")
     await desk.turn(days=6, hours=23)
-    await desk.as_person(DRAFTER, correct_unheard, case, desk.form("gate"))
+    correct = unheard(messages.APPLICATION_CORRECTED, application_service.correct)
+    await desk.as_person(DRAFTER, correct, case, desk.form("gate"))
 
     await desk.turn(hours=1)
     await desk.accept(case)
 
-    assert desk.trace.elements["Event_CorrectionFound"] == 1
+    await desk.entered("Event_CorrectionFound")
     assert [item.camera_id for item in desk.items(case)] == [demo_id("gate")]
     await desk.returned(case)
-
-
-def correct_unheard(uow: UnitOfWork, application_id: str, form: Form) -> None:
-    """Correct, and the message does not get through for ten days."""
-    application_service.correct(uow, application_id, form)
-    uow.session.flush()
-    message = uow.session.query(OutboxMessage).filter_by(name=messages.APPLICATION_CORRECTED, settled_at=None).one()
-    message.next_at = uow.now + timedelta(days=10)
 
 
 @pytest.mark.zeebe

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from case_people import CUSTODIAN, DRAFTER, People
+from case_people import CUSTODIAN, DRAFTER, People, unheard
 
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
@@ -14,7 +14,8 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.custody import grants, naming, suspensions, use_period
+from services.domain.custody import grants, hand_overs, naming, suspensions, use_period
+from services.domain.process.messages import REVIEW_DECIDED
 from services.runtime.errors import Refused
 
 pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
@@ -73,6 +74,25 @@ async def test_copies_that_are_not_taken_up_in_time_are_discarded(desk: People) 
     await desk.closed(case, "copy-not-taken-up")
     with pytest.raises(Refused):
         await desk.as_person(CUSTODIAN, grants.check, desk.rows(Copy)[0].id, "view")
+
+
+@pytest.mark.requirement("R46")
+async def test_copies_that_were_accepted_in_time_are_in_use_though_their_message_did_not_arrive(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "receipt")
+    await desk.turn(days=6, hours=23)
+    await desk.as_person(
+        CUSTODIAN,
+        unheard(REVIEW_DECIDED, hand_overs.accept),
+        desk.hand_over(case).id,
+        conditions_version=desk.database.rules.policy_version,
+        proof=desk.proof(case, CUSTODIAN),
+    )
+
+    await desk.turn(hours=2)
+
+    await desk.entered("Flow_AcceptedMeanwhile")
+    await desk.returned(case)
 
 
 @pytest.mark.requirement("R51", refuses=True)

@@ -1,10 +1,17 @@
 """The daily maintenance on the engine: each day begins once, and what fails is entered as a defect (P8, P9)."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from case_people import OpenDesk
 from engine_harness import EngineHarness
 from engine_trace import Trace
 
+from services.database.tables.work_orders import WorkOrder
 from services.engine.processing import jobs
+from services.runtime.errors import Outcome
+from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
 MODEL = (BPMN / "maintenance.bpmn").read_bytes()
@@ -61,3 +68,19 @@ def test_p9_what_fails_becomes_a_work_order_and_stops_nothing() -> None:
         desk.complete(job.job.key)
     assert ended(desk, key)
     assert desk.open_incidents() == []
+
+
+@pytest.mark.slow
+@pytest.mark.zeebe
+@pytest.mark.requirement("R53")
+async def test_each_part_that_fails_opens_the_work_order_of_its_defect(a_desk: OpenDesk) -> None:
+    async def fail(_command: Any) -> None:
+        raise Outcome("CARE_FAILED", "the store is away")
+
+    workers = [replace(one, handle=fail) if one.job_type in PARTS else one for one in discover()]
+    async with a_desk(workers=workers) as desk:
+        await desk.turn(days=1)
+
+        await desk.until(lambda _: {one.subject_id for one in desk.rows(WorkOrder)} == set(PARTS), "the work orders")
+        await desk.quiet()
+        assert not desk.trace.incidents

@@ -199,6 +199,17 @@ def test_the_paths_are_written_as_pictures_and_as_scenarios_that_the_engine_runs
     assert _jobs_of(folder)[-1] == "file-application"
 
 
+@pytest.mark.requirement("R63")
+def test_a_path_says_which_of_the_open_jobs_of_an_element_it_means(tmp_path: Path) -> None:
+    models = _beside(tmp_path)
+    next(edit for edit in BREAKING_BESIDE if edit.name == "an_inspection_ends_with_the_first_case").apply(models)
+
+    listing.write_paths(check(models, discover(), until="every-case-is-answered"), models, tmp_path / "paths", "en")
+
+    # each of the cases has a review of its own, of which the path ends the one and then the other
+    assert _jobs_of(tmp_path / "paths" / "every-case-is-answered")[-1] == "write-inspection-report"
+
+
 def _jobs_of(folder: Path) -> list[str]:
     """Run the scenario, of which each step is answered; the types of the jobs that come, in their order."""
     steps = json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["steps"]

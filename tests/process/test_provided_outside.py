@@ -34,7 +34,7 @@ from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.examination import examine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 HOLDER, OFFICE = "machao", "wulei"  # of Security: drafter and custodian; who hands out
 STORAGE = "hutao"
@@ -126,7 +126,7 @@ async def test_police_get_what_was_signed_and_the_masters_are_archived(desk: Peo
         assert (await office.get(content)).status_code == 409
 
     await desk.closed(case, "footage-provided")
-    assert desk.trace.elements["Event_FootageProvided"] == 1
+    await desk.entered("Event_FootageProvided")
     assert not desk.loan_keys()
 
     # a court verifies that the credentials were checked before anything was retrieved

@@ -66,8 +66,8 @@ async def test_a_wrong_camera_is_retrieved_again_on_the_same_approval(desk: Peop
     second = await desk.accept(case)
 
     assert (first.issue, second.issue, second.custodian_id) == (1, 2, first.custodian_id)
-    assert desk.trace.elements["Event_ReplacementOrdered"] == 1
-    assert desk.trace.elements["Task_PreliminaryReview"] == 1
+    await desk.entered("Event_ReplacementOrdered")
+    await desk.entered("Task_PreliminaryReview")
     items = {item.replaces_id: item for item in desk.rows(Item, application_id=case) if item.replaces_id}
     again = {name: records(desk, items[item.id].id) for name, item in (("right", right), ("wrong", wrong))}
     assert again["wrong"]["replaces"]["record"] == before["number"] != again["wrong"]["number"]
@@ -137,7 +137,7 @@ async def test_a_recalled_offer_ends_the_case_and_its_package_can_be_checked(des
 
     assert desk.rows(Matter, id=matter_id)[0].closed_as == "applied"
     assert (desk.rows(Grant), desk.rows(Return)) == ([], [])
-    assert desk.trace.elements["Event_CopyDeclined"] == 1
+    await desk.entered("Event_CopyDeclined")
     await check_package(desk, case, tmp_path)
 
 

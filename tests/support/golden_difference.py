@@ -46,9 +46,9 @@ class Comparison:
         return f"{self.scenario}\n{told}" + (f"\n  and {more} more" if more > 0 else "")
 
 
-def compare(folder: Path, ours: Engine, theirs: Engine) -> Comparison:
+def compare(folder: Path, ours: Engine, theirs: Engine, kind: type[Steps] = Steps) -> Comparison:
     """Run a scenario on both. What both told is compared: the answers step by step, and the outcome."""
-    sides = [Steps(folder, ours), Steps(folder, theirs)]
+    sides = [kind(folder, ours), kind(folder, theirs)]
     mine, other = (side.run() for side in sides)
     for side in sides:
         side.clean_up()

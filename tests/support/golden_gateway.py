@@ -5,14 +5,15 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import grpc
 from golden_steps import OutOfReach, Refused
 from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
-from whole_broker import BARRIER, BARRIER_ID, BARRIERS, BOUND_SECONDS
+from record_file import RecordFile
+from whole_broker import BARRIER, BARRIER_ID, BARRIERS, BOUND_SECONDS, REPEATS
 
 from services.engine.state.records import Record
 
@@ -30,10 +31,10 @@ class GatewayEngine:
     ) -> None:
         """``barriers`` is through how many of its own commands an engine may pass on what it was told."""
         self._barriers = barriers
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel(address, REPEATS)
         self._stub = rpc.GatewayStub(self._channel)
         self._clock = _Clock(clock) if clock else None
-        self._file = _RecordFile(records) if records else None
+        self._file = _Due(records) if records else None
         self._turned = False
         self.call("DeployResource", pb.DeployResourceRequest(resources=[pb.Resource(name="b.bpmn", content=BARRIER)]))
         self.settle()
@@ -137,14 +138,11 @@ class _Clock:
         self._ahead = self._told(request)
 
 
-class _RecordFile:
-    """Follows a file of records, and knows what waits for the clock."""
+class _Due:
+    """What the records tell, and what waits for the clock by them."""
 
     def __init__(self, path: Path) -> None:
-        path.touch()
-        self._file: BinaryIO = path.open("rb")
-        self._file.seek(0, 2)
-        self._rest = b""
+        self._file = RecordFile(path)
         self._due: dict[tuple[str, int], int] = {}
 
     def close(self) -> None:
@@ -157,10 +155,7 @@ class _RecordFile:
         """The new events until an instance has ended: records come in the order in which things happened."""
         found: list[Record] = []
         while time.monotonic() < end:
-            *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
-            new = [
-                _record(told) for line in lines if line.strip() and (told := json.loads(line))["recordType"] == "EVENT"
-            ]
+            new = self._file.read()
             found += new
             for record in new:
                 self._note(record)
@@ -185,7 +180,3 @@ class _RecordFile:
                 self._due.pop(("job", record.key), None)
                 if intent == "FAILED" and value["retries"] > 0 and value["retryBackoff"] > 0:
                     self._due["job", record.key] = value["recurringTime"]
-
-
-def _record(told: dict[str, Any]) -> Record:
-    return Record(told["position"], 0, told["key"], told["valueType"], told["intent"], told["value"])

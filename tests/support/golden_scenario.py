@@ -153,6 +153,10 @@ class CoreEngine:
     def advance(self, by: int) -> None:
         self._here.clock.moment += timedelta(milliseconds=by)
 
+    def show(self, moment: float) -> None:
+        """Turn the clock to ``moment``, in ms since 1970."""
+        self._here.clock.moment = datetime.fromtimestamp(moment / 1000, UTC)
+
     def settle(self) -> list[Record]:
         return self._here.settle()
 

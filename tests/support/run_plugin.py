@@ -225,7 +225,9 @@ def _end_process_in(seconds: float, config: pytest.Config) -> None:
 
 
 def _is_named(config: pytest.Config) -> bool:
-    """Tell whether the run was given files or tests: who names one wants it."""
+    """Tell whether the run was given files or tests, or asked for those on a broker: who names one wants it."""
+    if config.getoption("markexpr") == "zeebe":
+        return True
     return any(config.invocation_params.dir.joinpath(arg.partition("::")[0]).is_file() for arg in config.args)
 
 

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.designers.play import fields as value_fields
 from services.designers.play.fields import LATEST
 from services.designers.play.models import Beginning, Models
-from services.designers.play.walk import Walk, fits, open_jobs
+from services.designers.play.walk import Walk
 from services.designers.policy_check.case import Case
+from services.designers.policy_check.jobs_apart import fits, open_jobs
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, Move
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import REVIEW_DECIDED

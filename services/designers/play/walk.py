@@ -11,17 +11,16 @@ from typing import Any
 
 from services.designers.play.fields import LATEST, shown
 from services.designers.play.models import Models
-from services.designers.policy_check.case import Case, is_open
+from services.designers.policy_check.case import Case
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied
+from services.designers.policy_check.jobs_apart import told_apart
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, TIMER, Move
 from services.designers.policy_check.replay import client_steps
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import NEW_ID
 from services.engine.clock import MAX_MILLIS, from_millis, to_millis
-from services.engine.processing.variables import visible_variables
-from services.engine.state.jobs import Job
 from services.engine.state.timers import Timer
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Message, Text
@@ -97,7 +96,7 @@ class Walk:
         """Take a step that was chosen; raises Refused where the engine refuses it, and nothing has changed."""
         before = self.case
         if move.kind in (JOB, ERROR):
-            move = self._told_apart(move)
+            move = told_apart(before, move)
         applied = self._apply(before, move)
         happened = _Happened(self.steps[-1].monitors)
         self._note(happened, applied)
@@ -201,22 +200,6 @@ class Walk:
                 if record.intent == "ELEMENT_ACTIVATED":
                     happened.entered.append(passed)
 
-    def _told_apart(self, move: Move) -> Move:
-        """Return the job with a variable that tells it from other open ones of its element, where there is one."""
-        state = self.case.state
-        job = state.jobs[move.key]
-        others = [other for other in open_jobs(self.case, job.type, job.element_id) if other.key != job.key]
-        others = [other for other in others if fits(self.case, other, dict(move.of))]
-        if not others:
-            return move
-        own = seen_by(self.case, job)
-        seen = [seen_by(self.case, other) for other in others]
-        for name in sorted(own):
-            value = own[name]
-            if isinstance(value, str | int) and all(one.get(name) != value for one in seen):
-                return replace(move, of=(*move.of, (name, value)))
-        return move
-
     def _as_offered(self, before: Case, move: Move) -> Move:
         """Return the move with ids and moments as the world writes them, where they are those that it would make."""
         world = self.models.world
@@ -233,25 +216,6 @@ class Walk:
                 if name in values and (is_id or made.get(name) == values[name]):
                     values[name] = value
         return replace(move, values=values)
-
-
-def open_jobs(case: Case, job_type: str, element_id: str | None = None) -> list[Job]:
-    """Return the open jobs of a type, and of an element, in the order they began."""
-    jobs = case.state.jobs
-    found = [jobs[key] for key in sorted(jobs) if jobs[key].type == job_type and is_open(jobs[key].state)]
-    return [job for job in found if element_id is None or job.element_id == element_id]
-
-
-def seen_by(case: Case, job: Job) -> dict[str, Any]:
-    """Return the variables that a job sees."""
-    instance = case.state.instances[job.process_instance_key]
-    return visible_variables(instance, instance.element_instances[job.element_instance_key])
-
-
-def fits(case: Case, job: Job, where: dict[str, Any]) -> bool:
-    """Return whether a job sees these variables with these values."""
-    seen = seen_by(case, job) if where else {}
-    return all(name in seen and seen[name] == value for name, value in where.items())
 
 
 def timers(case: Case) -> list[Timer]:

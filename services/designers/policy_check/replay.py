@@ -14,6 +14,7 @@ from services.designers.policy_check.case import Case
 from services.designers.policy_check.explorer import Broken
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied, Beginning, Simulation
+from services.designers.policy_check.jobs_apart import told_apart
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
@@ -179,8 +180,8 @@ def client_steps(move: Move, before: Case, after: Case) -> list[dict[str, Any]]:
     """Return a move as the calls of a client of the engine; none for a timer, which the clock fires."""
     if move.kind in (JOB, ERROR):
         reference: dict[str, Any] = {"type": move.name, "elementId": move.element_id}
-        if move.of:
-            reference["where"] = dict(move.of)
+        if where := told_apart(before, move).of:
+            reference["where"] = dict(where)
         fetch = {"do": "activate", "type": move.name}
         if move.kind == ERROR:
             return [fetch, {"do": "throwError", "job": reference, "code": move.what}]
