@@ -71,6 +71,28 @@ def test_an_extension_takes_two_clicks_on_a_phone_and_a_signature_at_a_desk(
     keeper.well_made()
 
 
+@pytest.mark.requirement("R42", "R57")
+@pytest.mark.parametrize("device", [PHONE_ZH, DESKTOP_EN], ids=["Chinese on a phone", "English at a desk"])
+def test_copies_in_use_are_recalled_from_the_page_of_their_case(
+    loan: LoanDesk, sign_in: SignIn, device: Device
+) -> None:
+    reviewer = sign_in("reviewer", device)
+    page = reviewer.open(f"/cases/{loan.application_id}")
+    page.locator("a[href^='/matters/new/recall']").click()
+    reviewer.well_made()
+    page.locator("input[name=ground][value=leak]").check()
+    page.locator("textarea[name=reason]").fill("网上发现了这段录像。")
+    page.locator("form.card button.danger").click()
+    page.wait_for_url("**/matters/*")
+
+    [matter] = loan.desk.all(Matter)
+    assert (matter.kind, matter.facts["asked"]["ground"]) == ("recall", "leak")
+    reviewer.well_made()
+    keeper = sign_in("keeper", device)
+    keeper.open(f"/hand-overs/{loan.ids['hand_over_id']}")
+    keeper.well_made()
+
+
 @pytest.mark.requirement("R47", "R50")
 @pytest.mark.parametrize("device", [PHONE_ZH, DESKTOP_EN], ids=["Chinese on a phone", "English at a desk"])
 def test_custody_is_offered_to_a_person_who_is_searched_for_and_accepted(
