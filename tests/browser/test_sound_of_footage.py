@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from custody_desk import Desk, film_with_sound
 from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from watched_portal import watched_portal
 
 from services.database.tables.copies import Copy
@@ -101,6 +101,59 @@ def test_a_copy_that_has_other_sound_as_well_plays_through(watch: Callable[[Devi
     page.keyboard.press("Home")
     page.wait_for_function("() => video.currentTime < 2 && !video.seeking && video.readyState >= 2")
     assert watching.user.said == []
+
+
+def test_a_fragment_that_is_there_before_its_part_s_first_boxes_waits_for_them(
+    watch: Callable[[Device], Watching],
+) -> None:
+    watching = watch(DESKTOP_ZH)
+    page = watching.user.page
+    asked: list[str] = []
+    held: list[Route] = []
+
+    def first_boxes_last(route: Route) -> None:
+        asked.append(route.request.headers["range"])
+        begins, ends = asked[-1].removeprefix("bytes=").split("-")
+        if int(ends) - int(begins) < 10_000:
+            held.append(route)
+            return
+        route.fulfill(response=route.fetch())
+        while held:
+            held.pop().continue_()
+
+    page.route("**/content?**", first_boxes_last)
+    watching.open(f"/copies/{watching.copies['hall']}/watch")
+    page.wait_for_function(PLAYS)
+
+    page.evaluate("() => { video.currentTime = 9; video.play(); }")
+
+    page.wait_for_function("() => video.currentTime > 11 && video.readyState >= 2")
+    assert len(set(asked)) == len(asked)  # what the browser refuses is asked for again
+    assert watching.user.said == []
+
+
+def test_playing_goes_on_after_an_error_of_the_browser(watch: Callable[[Device], Watching]) -> None:
+    watching = watch(DESKTOP_ZH)
+    page = watching.user.page
+    asked = 0
+
+    def break_third(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        answer = route.fetch()
+        body = bytearray(answer.body())
+        if asked == 3:
+            body[body.rindex(b"tfhd") + 11] = 9  # a track that the part has not
+        route.fulfill(response=answer, body=bytes(body))
+
+    watching.open(f"/copies/{watching.copies['dark']}/watch")
+    page.wait_for_function(PLAYS)
+    page.route("**/content?**", break_third)
+
+    page.evaluate("() => { video.addEventListener('emptied', () => { window.was = true; }); }")
+    page.evaluate("() => { video.currentTime = 9; video.play(); }")
+
+    page.wait_for_function("() => window.was && video.currentTime > 12 && !video.paused")
 
 
 def test_two_cameras_play_in_step(watch: Callable[[Device], Watching]) -> None:

@@ -79,20 +79,38 @@ window.footageWithoutSound = (() => {
 
   /** A loader of fragments for hls.js, beside the one that it has. */
   return (Loader) => {
-    const parts = new Map(); // by where their first boxes lie: hls.js has other objects for these after it read the list again
-    const place = ({ url, byteRange }) => `${url} ${byteRange}`;
+    // The sound tracks of a part, by where its first boxes lie: hls.js has other objects for these after it read the
+    // list again. It loads them beside the first fragment, which may come before them and waits then.
+    const parts = new Map();
+    function part({ url, byteRange }) {
+      const place = `${url} ${byteRange}`;
+      if (!parts.has(place)) {
+        const made = {};
+        made.sounds = new Promise((resolve) => { made.tell = resolve; });
+        parts.set(place, made);
+      }
+      return parts.get(place);
+    }
     return class extends Loader {
       load(context, config, callbacks) {
         super.load(context, config, {
           ...callbacks,
-          onSuccess: (answer, ...rest) => {
+          onSuccess: async (answer, ...rest) => {
             const view = new DataView(answer.data);
             const { frag } = context;
-            if (frag.sn === "initSegment") parts.set(place(frag), first(view));
-            else further(view, parts.get(place(frag.initSegment)) ?? new Set());
-            callbacks.onSuccess(answer, ...rest);
+            if (frag.sn === "initSegment") part(frag).tell(first(view));
+            else further(view, await part(frag.initSegment).sounds);
+            if (!this.left) callbacks.onSuccess(answer, ...rest);
           },
         });
+      }
+      abort() {
+        this.left = true;
+        super.abort();
+      }
+      destroy() {
+        this.left = true;
+        super.destroy();
       }
     };
   };
@@ -225,11 +243,14 @@ window.footageStage = ({ told, stage, video, say, closed: onClosed = () => {}, t
       else if (error.fatal) {
         if (await refused()) return;
         if (error.type !== Hls.ErrorTypes.MEDIA_ERROR) return close(told.away);
-        const played = !video.paused;
-        hls.recoverMediaError(); // which empties the element, and that stops it
-        if (played) video.play().catch(() => {});
+        hls.recoverMediaError();
       }
     });
+    // After an error of the browser hls.js, as often as not unasked, empties the element, which stops it and says nothing.
+    let plays = false;
+    video.addEventListener("play", () => { plays = true; });
+    video.addEventListener("pause", () => { plays = false; });
+    hls.on(Hls.Events.MEDIA_ATTACHED, () => { if (plays) video.play().catch(() => {}); });
     hls.loadSource(told.playlist);
     hls.attachMedia(video);
   }
