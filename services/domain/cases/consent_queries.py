@@ -1,6 +1,8 @@
 """Consents of joint departments: what waits for the actor, and one with its form (R17)."""
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import Row, select
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
@@ -20,6 +22,21 @@ from services.web.problem import Problem
 
 def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
     """Return the consents that the actor may give now, the most pressing first."""
+    rows = _read_waiting(uow)
+    footage = case_footage.read(uow, [application for _, _, application, _ in rows])
+    lines = [
+        _line(consent, consultation, department, footage[application.id])
+        for consent, consultation, application, department in rows
+    ]
+    return sorted(lines, key=lambda line: (line.overwrite_at or queries.NEVER, line.due_at))
+
+
+def list_due(uow: UnitOfWork) -> list[tuple[str, datetime]]:
+    """Return the ids of the consents that the actor may give now, and until when."""
+    return [(consent.id, consultation.due_at) for consent, consultation, *_ in _read_waiting(uow)]
+
+
+def _read_waiting(uow: UnitOfWork) -> list[Row[Consent, Consultation, Application, Department]]:
     query = (
         select(Consent, Consultation, Application, Department)
         .join(Department, Department.id == Consent.department_id)
@@ -33,13 +50,7 @@ def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
         )
         .order_by(Consultation.due_at, Consent.id)
     )
-    rows = [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]
-    footage = case_footage.read(uow, [application for _, _, application, _ in rows])
-    lines = [
-        _line(consent, consultation, department, footage[application.id])
-        for consent, consultation, application, department in rows
-    ]
-    return sorted(lines, key=lambda line: (line.overwrite_at or queries.NEVER, line.due_at))
+    return [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]
 
 
 def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:

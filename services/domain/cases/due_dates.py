@@ -4,13 +4,15 @@ Each source is read by the query that its own list is read by, so nobody finds a
 there. Only what is still open has a due date. The number of statements does not depend on the number of rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Select, and_, literal, select, true
 from sqlalchemy.orm import load_only
 
+from services.database.due_rows import Span, due_columns, first_of_each, united
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -55,35 +57,44 @@ class DueDates:
     before_cut: bool
 
 
-# what one source has from a moment (None: from ever) up to another, at most so many, the first due first
-Source = Callable[[UnitOfWork, datetime | None, datetime, int], Iterable[DueDate]]
+# where what ``_of_sources`` reads leads to, by its kind
+_PAGES = {
+    "work-order": "/work-orders/{}",
+    "work-order-verification": "/work-orders/{}",
+    "correction": "/applications/{}/edit",
+    "inspection": "/supervision/cases/{}",
+    "use-period": "/cases/{}",
+    "outside-letter": "/cases/{}",
+    "outside-answer": "/cases/{}",
+    "hold-review": "/holds",
+}
 
 
 @dataclass
 class _Reading:
     """What was read of a period, by kind and id."""
 
-    uow: UnitOfWork
     period: Period
     found: dict[tuple[str, str], DueDate] = field(default_factory=dict)
     cut: bool = False
     before_cut: bool = False
 
+    @property
+    def spans(self) -> list[Span]:
+        due = Span(self.period.begin, self.period.end)
+        return [Span(None, self.period.begin), due] if self.period.before else [due]
+
     def add(self, lines: Iterable[DueDate]) -> None:
         for one in lines:
             self.found.setdefault((one.kind, one.id), one)
 
-    def read(self, source: Source) -> None:
-        """Read a source; once more where what was due before may have left no room for the period itself."""
-        since = None if self.period.before else self.period.begin
-        lines = list(source(self.uow, since, self.period.end, MOST + 1))
-        if len(lines) > MOST:
-            before = [one for one in lines if one.at < self.period.begin]
-            due = list(source(self.uow, self.period.begin, self.period.end, MOST + 1)) if before else lines
-            self.cut |= len(due) > MOST
-            self.before_cut |= len(before) > MOST
-            lines = [*before[:MOST], *due[:MOST]]
-        self.add(lines)
+    def add_first(self, lines: Sequence[DueDate]) -> None:
+        """Add what one source has, of each span one more than ``MOST`` where there are more."""
+        for span in self.spans:
+            of_span = [one for one in lines if span.covers(one.at)]
+            self.cut |= span.since is not None and len(of_span) > MOST
+            self.before_cut |= span.since is None and len(of_span) > MOST
+            self.add(of_span[:MOST])
 
     def close(self) -> DueDates:
         lines = sorted(self.found.values(), key=lambda one: (one.at, one.kind, one.number))
@@ -101,16 +112,15 @@ def list_due(uow: UnitOfWork, period: Period, *, watched: bool = False) -> DueDa
 
     It is what waits for the actor; with ``watched`` also what others owe in the cases that the actor watches over.
     """
-    reading = _Reading(uow, period)
+    reading, watches = _Reading(period), watched and may_watch(uow)
     reading.add(_own(uow))
-    for source in (_reviews, _work_orders, _corrections, _own_overwritten, _own_holds):
-        reading.read(source)
+    reading.add_first(_reviews(uow, reading.spans))
+    for lines in _of_sources(uow, reading.spans, watched=watches):
+        reading.add_first(lines)
+    for lines in _overwritten(uow, reading.spans, watched=watches):
+        reading.add_first(lines)
     if supervision_queries.is_supervisor(uow):
-        reading.read(_inspections)
         reading.add(_reports(uow))
-    if watched and may_watch(uow):
-        for source in (_watched_loans, _watched_work_orders, _outside, _watched_overwritten, _watched_holds):
-            reading.read(source)
     return reading.close()
 
 
@@ -122,8 +132,8 @@ def may_watch(uow: UnitOfWork) -> bool:
 
 def _own(uow: UnitOfWork) -> Iterator[DueDate]:
     """List what waits for the actor and is read whole, since one person has few of it."""
-    for consent in consent_queries.list_waiting(uow):
-        yield _due("consent", consent.id, "", consent.due_at, f"/consents/{consent.id}")
+    for consent_id, due_at in consent_queries.list_due(uow):
+        yield _due("consent", consent_id, "", due_at, f"/consents/{consent_id}")
     for loan in custody_queries.open_loans(uow):
         address = f"/hand-overs/{loan.id}"
         if loan.due_at is not None:
@@ -146,99 +156,71 @@ def _reports(uow: UnitOfWork) -> Iterator[DueDate]:
             yield _due("inspection-report", report.inspection_id, report.number, report.due_at, address)
 
 
-def _reviews(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    for row in inbox.list_due(uow, since, until, most):
-        yield _due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", stage=row.stage)
+def _reviews(uow: UnitOfWork, spans: Sequence[Span]) -> list[DueDate]:
+    found = inbox.list_due(uow, spans, MOST + 1)
+    return [_due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", stage=row.stage) for row in found]
 
 
-def _work_orders(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    orders, _ = work_order_queries.list_waiting(uow, most, since=since, until=until)
-    for order in orders:
-        kind = "work-order-verification" if order.to_verify else "work-order"
-        yield _due(kind, order.id, order.number, order.due_at, f"/work-orders/{order.id}")
+def _of_sources(uow: UnitOfWork, spans: Sequence[Span], *, watched: bool) -> list[list[DueDate]]:
+    """Read what SQL alone can tell, own before watched, the first due of each source first; one statement."""
+    holds = hold_queries.select_due(uow)
+    sources = [work_order_queries.select_waiting_due(uow), _select_corrections(uow)]
+    sources.append(holds.where(holds.selected_columns["own"]))
+    if supervision_queries.is_supervisor(uow):
+        sources.append(supervision_queries.select_due(uow))
+    if watched:
+        sources += [register.select_loans_due(uow), work_order_queries.select_due(uow), holds]
+        sources += outside.select_due(uow)
+    queries = [
+        one.add_columns(literal(place).label("source"))
+        for place, source in enumerate(sources)
+        for one in first_of_each(source, spans, source.selected_columns["at"], source.selected_columns["id"], MOST + 1)
+    ]
+    lines: list[list[DueDate]] = [[] for _ in sources]
+    for row in sorted(uow.session.execute(united(queries)), key=lambda row: (row.at, row.id)):
+        path = _PAGES[row.kind].format(row.page)
+        lines[row.source].append(_due(row.kind, row.id, row.number, row.at, path, own=row.own))
+    return lines
 
 
-def _inspections(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    for case in supervision_queries.list_own(uow, since=since, until=until, most=most):
-        yield _due("inspection", case.id, case.number, case.due_at, f"/supervision/cases/{case.id}")
+def _select_corrections(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    columns = due_columns("correction", Application.id, Application.number, Application.correction_until)
+    return select(*columns).where(states.is_under_way(), Application.drafter_id == uow.actor.id)
 
 
-def _corrections(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    query = (
-        select(Application.id, Application.number, Application.correction_until)
-        .where(states.is_under_way(), Application.correction_until < until, Application.drafter_id == uow.actor.id)
-        .order_by(Application.correction_until, Application.id)
-        .limit(most)
-    )
-    if since is not None:
-        query = query.where(Application.correction_until >= since)
-    for row in uow.session.execute(query):
-        yield _due("correction", row.id, row.number, row.correction_until, f"/applications/{row.id}/edit")
+def _overwritten(uow: UnitOfWork, spans: Sequence[Span], *, watched: bool) -> list[list[DueDate]]:
+    """Read the cases, own and watched, of which footage lies on a recorder alone that may overwrite it.
 
-
-def _watched_loans(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    for loan in register.list_loans_due(uow, since, until, most):
-        address = f"/cases/{loan.application_id}"
-        yield _due("use-period", loan.hand_over_id, loan.number, loan.due_at, address, own=False)
-
-
-def _watched_work_orders(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    for order in work_order_queries.list_due(uow, since, until, most):
-        yield _due("work-order", order.id, order.number, order.due_at, f"/work-orders/{order.id}", own=False)
-
-
-def _outside(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
-    for line in outside.list_due(uow, since, until, most):
-        address = f"/cases/{line.application_id}"
-        yield _due(f"outside-{line.kind}", line.application_id, line.number, line.due_at, address, own=False)
-
-
-def _own_holds(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
-    return _holds(hold_queries.list_due(uow, since, until, most, owned=True))
-
-
-def _watched_holds(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
-    return _holds(hold_queries.list_due(uow, since, until, most))
-
-
-def _holds(found: Iterable[hold_queries.DueHold]) -> list[DueDate]:
-    return [_due("hold-review", one.id, one.number, one.review_at, "/holds", own=one.owned) for one in found]
-
-
-def _own_overwritten(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
-    return _overwritten(uow, Application.drafter_id == uow.actor.id, since, until, most, own=True)
-
-
-def _watched_overwritten(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
-    return _overwritten(uow, visibility.is_visible(uow), since, until, most, own=False)
-
-
-def _overwritten(
-    uow: UnitOfWork,
-    whose: ColumnElement[bool],
-    since: datetime | None,
-    until: datetime,
-    most: int,
-    *,
-    own: bool,
-) -> list[DueDate]:
-    """List the cases of which footage lies on a recorder alone that may overwrite it, by the first such moment."""
-    moment = case_footage.overwrite_order()
-    # SQLite counts these seconds with an error of a tenth of a millisecond: ``close`` asks for the very moment
-    query = (
-        select(Application)
-        .where(states.is_under_way(), whose, moment < until.timestamp() + 1)
-        .options(load_only(Application.number, *case_footage.OF_CASE))
-    )
-    if since is not None:
-        query = query.where(moment >= since.timestamp() - 1)
-    rows = uow.session.scalars(query.order_by(moment, Application.id).limit(most)).all()
+    By the first such moment; two statements.
+    """
+    moment, me = case_footage.overwrite_order(), uow.actor.id
+    # SQLite counts these seconds with an error of a tenth of a millisecond: who adds the lines asks for the very moment
+    seconds = [
+        and_(
+            moment < span.until.timestamp() + 1, true() if span.since is None else moment >= span.since.timestamp() - 1
+        )
+        for span in spans
+    ]
+    whose = [Application.drafter_id == me, *([visibility.is_visible(uow)] if watched else [])]
+    ids = [
+        select(Application.id)
+        .where(states.is_under_way(), one, within)
+        .order_by(moment, Application.id)
+        .limit(MOST + 1)
+        for one in whose
+        for within in seconds
+    ]
+    query = select(Application).where(Application.id.in_(united(ids)))
+    columns = load_only(Application.number, Application.drafter_id, *case_footage.OF_CASE)
+    rows = uow.session.scalars(query.options(columns)).all()
     footage = case_footage.read(uow, rows)
-    return [
-        _due("overwrite", row.id, row.number, at, f"/cases/{row.id}", own=own)
+    lines = [
+        _due("overwrite", row.id, row.number, at, f"/cases/{row.id}", own=row.drafter_id == me)
         for row in rows
         if (at := footage[row.id].overwrite_at) is not None
     ]
+    lines.sort(key=lambda one: (one.at, one.id))
+    return [[one for one in lines if one.own], lines]
 
 
 def _due(

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import defer, load_only
 
 from services.database.case_search import asks_for_camera
-from services.database.keyset import Page, Section, chosen_of
+from services.database.due_rows import Span, first_of_each, united
+from services.database.keyset import FEW_TIMES, NO_END, Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
 from services.database.tables.custody import HandOver
@@ -58,6 +59,12 @@ from services.web.problem import Problem
 CONFLICTS = ("was-", "agreement-missing")
 RECEIPT = "receipt"  # the stage in which a custodian accepts copies
 FAR_AWAY = 1e15  # seconds: sorts what nothing overwrites last
+# hundreds of them are judged for a page, and each has a dozen columns of JSON
+_FEW_COLUMNS = (
+    load_only(Application.number, *access_queries.OF_CASE, *case_footage.OF_CASE),
+    defer(Review.due_reason),
+    load_only(Matter.number, Matter.kind, Matter.opened_by, Matter.opened_at),
+)
 
 
 @dataclass(frozen=True)
@@ -115,22 +122,32 @@ class DueReview:
     due_at: datetime
 
 
-def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueReview]:
-    """List what ``read_first`` counts and is due from ``since`` up to ``until``, the first due first."""
-    query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT, Review.due_at < until)
-    if since is not None:
-        query = query.where(Review.due_at >= since)
-    page = _read(uow, query, Listing(limit=most, sort="due"), lambda entry: entry.refusal is None)
-    return [
-        DueReview(
-            id=entry.review.id,
-            number=entry.matter.number if entry.matter else entry.application.number,
-            stage=entry.review.stage,
-            due_at=entry.review.due_at,
-        )
-        for entry in page.lines
-        if entry.review.due_at is not None
-    ]
+def list_due(uow: UnitOfWork, spans: Sequence[Span], most: int) -> list[DueReview]:
+    """List what ``read_first`` counts and is due in one of the spans, at most so many of each; the first due first.
+
+    Read are first a few times as many as wanted, and all others only where too few of these wait for the actor.
+    """
+    query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT)
+    due_at, by_id = Review.due_at.expression, Review.id.expression
+    found: dict[Span, list[DueReview]] = {}
+    for lot in (FEW_TIMES * most, NO_END):
+        read = united(first_of_each(query.with_only_columns(by_id, due_at), spans, due_at, by_id, lot)).subquery()
+        chosen = query.where(Review.id.in_(select(read.c.id))).options(*_FEW_COLUMNS).order_by(due_at, by_id)
+        rows = uow.session.execute(chosen).all()
+        entries = _judge_all(uow, rows)
+        enough = True
+        for span in spans:
+            of_span = [entry for row, entry in zip(rows, entries, strict=True) if span.covers(row[0].due_at)]
+            found[span] = [_due(entry) for entry in of_span if entry is not None and entry.refusal is None]
+            enough &= len(of_span) < lot or len(found[span]) >= most
+        if enough:
+            break
+    return [one for lines in found.values() for one in lines[:most]]
+
+
+def _due(entry: _Open) -> DueReview:
+    number = entry.matter.number if entry.matter else entry.application.number
+    return DueReview(id=entry.review.id, number=number, stage=entry.review.stage, due_at=entry.review.due_at)
 
 
 def read_barred(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[BarredReview]:
@@ -152,7 +169,8 @@ def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[Claimed
     staff = {post.person_id for post in directory.held if post.department_id in led}
     if not staff:
         return Page([])
-    query = _select_of_case(listing).add_columns(visibility.is_visible(uow)).where(Review.claimed_by.in_(staff))
+    query = _select_of_case(listing).add_columns(visibility.is_visible(uow)).options(*_FEW_COLUMNS)
+    query = query.where(Review.claimed_by.in_(staff))
     reads_holds = holds.may_read(directory, me)
 
     def judge(facts: CaseFacts, row: Row[*tuple[Any, ...]]) -> tuple[_Open, list[str]] | None:
@@ -240,12 +258,6 @@ def _select_of_case(listing: Listing) -> Select[*tuple[Any, ...]]:
                 also=or_(Review.claimed_by.in_(claimers), asks_for_camera(listing)),
             ),
         )
-        # hundreds of them are judged for a page, and each has a dozen columns of JSON
-        .options(
-            load_only(Application.number, *access_queries.OF_CASE, *case_footage.OF_CASE),
-            defer(Review.due_reason),
-            load_only(Matter.number, Matter.kind, Matter.opened_by, Matter.opened_at),
-        )
     )
 
 
@@ -253,14 +265,17 @@ def _read(
     uow: UnitOfWork, query: Select[*tuple[Any, ...]], listing: Listing, fits: Callable[[_Open], bool]
 ) -> Page[_Open]:
     """Read the page of those reviews that fit. Who may decide is no matter of SQL (``access.policy``)."""
-    me, directory = uow.actor.id, access_queries.load_directory(uow)
 
     def choose(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[_Open | None]:
-        facts = access_queries.load_all_facts(uow, [row[1] for row in rows])
-        entries = [_judge(directory, facts[row[1].id], row, me) for row in rows]
-        return [entry if entry is not None and fits(entry) else None for entry in entries]
+        return [entry if entry is not None and fits(entry) else None for entry in _judge_all(uow, rows)]
 
-    return chosen_of(uow.session, query, _section(listing), listing, choose)
+    return chosen_of(uow.session, query.options(*_FEW_COLUMNS), _section(listing), listing, choose)
+
+
+def _judge_all(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[_Open | None]:
+    directory = access_queries.load_directory(uow)
+    facts = access_queries.load_all_facts(uow, [row[1] for row in rows])
+    return [_judge(directory, facts[row[1].id], row, uow.actor.id) for row in rows]
 
 
 def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:

@@ -1,11 +1,11 @@
 """Deadlines towards people outside: what is still open of them, for pages and lists (R3, R58)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select, and_, case, or_, select
 
+from services.database.due_rows import due_columns
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -48,25 +48,19 @@ def list_nearest(uow: UnitOfWork, limit: int) -> list[OutsideLine]:
     return _lines(row for row in rows if uow.actor.id not in row.subject_ids)[:limit]
 
 
-def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[OutsideLine]:
-    """List, as ``list_nearest``, the deadlines from ``since`` up to ``until``, the first due first."""
+def select_due(uow: UnitOfWork) -> list[Select[*tuple[Any, ...]]]:
+    """Select the deadlines that ``list_nearest`` lists, each kind by itself, as ``due_dates`` reads them."""
     if not _sees_all(uow):
         return []
-
-    def within(at: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
-        return and_(at < until, true() if since is None else at >= since)
-
-    letter, answer = and_(LETTER, within(Application.letter_due_at)), and_(ANSWER, within(Application.answer_due_at))
-    # a case whose letter and answer are both due comes by the earlier one
-    both = and_(letter, answer, Application.answer_due_at < Application.letter_due_at)
-    first = case(
-        (both, Application.answer_due_at), (letter, Application.letter_due_at), else_=Application.answer_due_at
-    )
-    query = select(Application).where(
-        Application.closed_at.is_(None), or_(letter, answer), ~visibility.concerns(uow.actor.id)
-    )
-    rows = uow.session.scalars(query.order_by(first, Application.id).limit(most)).all()
-    return [line for line in _lines(rows) if line.due_at < until and (since is None or line.due_at >= since)][:most]
+    return [
+        select(*due_columns(kind, Application.id, Application.number, due_at, own=False)).where(
+            Application.closed_at.is_(None), is_open, ~visibility.concerns(uow.actor.id)
+        )
+        for kind, is_open, due_at in (
+            ("outside-letter", LETTER, Application.letter_due_at),
+            ("outside-answer", ANSWER, Application.answer_due_at),
+        )
+    ]
 
 
 def _sees_all(uow: UnitOfWork) -> bool:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from services.database.due_rows import due_columns
 from services.database.keyset import Page, Section, page_of, read_place, rows_after, rows_at, sections_by
 from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.database.tables.applications import Application, Item
@@ -200,32 +201,15 @@ def read_copies_out(
     )
 
 
-@dataclass(frozen=True)
-class LoanDue:
-    """A loan whose copies are out, with the case's number."""
-
-    hand_over_id: str
-    application_id: str
-    number: str | None
-    due_at: datetime
-
-
-def list_loans_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[LoanDue]:
-    """List what ``read_copies_out`` lists and is due from ``since`` up to ``until``, the first due first.
-
-    One statement.
-    """
-    query = (
-        select(HandOver.id, Application.id, Application.number, HandOver.due_at)
+def select_loans_due(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select what ``read_copies_out`` lists, as ``due_dates`` reads it."""
+    return (
+        select(
+            *due_columns("use-period", HandOver.id, Application.number, HandOver.due_at, page=Application.id, own=False)
+        )
         .join(Application, Application.id == HandOver.application_id)
-        .where(*_is_out(), HandOver.due_at < until, visibility.is_visible(uow))
-        .order_by(HandOver.due_at, HandOver.id)
-        .limit(most)
+        .where(*_is_out(), visibility.is_visible(uow))
     )
-    if since is not None:
-        query = query.where(HandOver.due_at >= since)
-    rows = uow.session.execute(query)
-    return [LoanDue(loan, case_id, number, due_at) for loan, case_id, number, due_at in rows if due_at is not None]
 
 
 def _is_out() -> tuple[ColumnElement[bool], ...]:

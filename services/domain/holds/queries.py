@@ -16,16 +16,19 @@ from sqlalchemy import (
     SQLColumnExpression,
     and_,
     case,
+    false,
     func,
     literal,
     null,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.orm import aliased
 
 from services.database import keyset
+from services.database.due_rows import due_columns
 from services.database.keyset import Section
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
@@ -267,38 +270,14 @@ def list_open(uow: UnitOfWork, listing: Listing = EVERYTHING, *, lifted: bool = 
     )
 
 
-@dataclass(frozen=True)
-class DueHold:
-    """An open hold that is to be reviewed, with the number of its case."""
-
-    id: str
-    number: str
-    review_at: datetime
-    owned: bool  # by the acting person
-
-
-def list_due(
-    uow: UnitOfWork, since: datetime | None, until: datetime, most: int, *, owned: bool = False
-) -> list[DueHold]:
-    """List the open holds to be reviewed from ``since`` up to ``until``, the first due first; ``owned``: own ones.
-
-    One statement, of what ``list_open`` shows; nothing for those who read no holds.
-    """
-    if not may_read(uow):
-        return []
+def select_due(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select the reviews of what ``list_open`` shows, as ``cases.due_dates`` reads them."""
     me = uow.actor.id
-    query = (
-        select(Hold.id, Application.number, Hold.review_at, Hold.owner_id)
+    return (
+        select(*due_columns("hold-review", Hold.id, Application.number, Hold.review_at, own=Hold.owner_id == me))
         .join(Application, Application.id == Hold.application_id)
-        .where(Hold.lifted_at.is_(None), Hold.review_at < until, ~visibility.concerns(me))
-        .order_by(Hold.review_at, Hold.id)
-        .limit(most)
+        .where(Hold.lifted_at.is_(None), ~visibility.concerns(me), true() if may_read(uow) else false())
     )
-    if since is not None:
-        query = query.where(Hold.review_at >= since)
-    if owned:
-        query = query.where(Hold.owner_id == me)
-    return [DueHold(row.id, str(row.number), row.review_at, row.owner_id == me) for row in uow.session.execute(query)]
 
 
 def list_unconfirmed(uow: UnitOfWork, found: Collection[Hold]) -> set[str]:

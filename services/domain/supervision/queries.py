@@ -1,11 +1,11 @@
 """Read group, inspections and the cases of a sample: a fixed number of statements each (R60 to R64)."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
 
+from services.database.due_rows import due_columns
 from services.database.keyset import Page, Section, read_place, rows_at
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
@@ -130,14 +130,24 @@ def read_inspections(uow: UnitOfWork, lines: Sequence[InspectionLine]) -> Inspec
     return InspectionsAnswer(lines=list(lines), may_begin=leads, period=last.name, mine=list_own(uow))
 
 
-def list_own(
-    uow: UnitOfWork, *, since: datetime | None = None, until: datetime | None = None, most: int = OWN_AT_ONCE
-) -> list[OwnCase]:
-    """List the cases that wait for the acting person, the most urgent first.
+def list_own(uow: UnitOfWork) -> list[OwnCase]:
+    """List the cases that wait for the acting person, the most urgent first."""
+    query = _select_own(uow).order_by(InspectedCase.due_at, InspectedCase.position, InspectedCase.id).limit(OWN_AT_ONCE)
+    return [
+        OwnCase(id=row.id, number=row.number, inspection=number, due_at=row.due_at)
+        for row, number in uow.session.execute(query)
+        if row.due_at is not None
+    ]
 
-    Those that are due from ``since`` up to ``until``, where they are given.
-    """
-    query = (
+
+def select_due(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select what ``list_own`` lists, as ``cases.due_dates`` reads it."""
+    columns = due_columns("inspection", InspectedCase.id, InspectedCase.number, InspectedCase.due_at)
+    return _select_own(uow).with_only_columns(*columns)
+
+
+def _select_own(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    return (
         select(InspectedCase, GroupInspection.number)
         .join(GroupInspection, GroupInspection.id == InspectedCase.inspection_id)
         .where(
@@ -145,18 +155,7 @@ def list_own(
             InspectedCase.decided_at.is_(None),
             _is_shown(uow, InspectedCase.application_id),
         )
-        .order_by(InspectedCase.due_at, InspectedCase.position, InspectedCase.id)
-        .limit(most)
     )
-    if since is not None:
-        query = query.where(InspectedCase.due_at >= since)
-    if until is not None:
-        query = query.where(InspectedCase.due_at < until)
-    return [
-        OwnCase(id=row.id, number=row.number, inspection=number, due_at=row.due_at)
-        for row, number in uow.session.execute(query)
-        if row.due_at is not None
-    ]
 
 
 def list_to_sign(uow: UnitOfWork) -> list[ReportToSign]:

@@ -1,12 +1,12 @@
 """Work orders and schedules as people see them: lists, one with all of it, and what a subject has (R62, R64)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
+from services.database.due_rows import due_columns
 from services.database.keyset import Page, Section, page_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.documents import Document
@@ -76,27 +76,18 @@ def read(
     return page.showing(_lines(uow, page.lines))
 
 
-def list_waiting(
-    uow: UnitOfWork, limit: int, *, since: datetime | None = None, until: datetime | None = None
-) -> tuple[list[WaitingWorkOrder], int]:
+def list_waiting(uow: UnitOfWork, limit: int) -> tuple[list[WaitingWorkOrder], int]:
     """List the work orders that the actor has to do or to verify, the first due first, and count them all.
 
-    Those that are due from ``since`` up to ``until``, where they are given. One statement for both.
+    One statement for both.
     """
-    to_verify = _is_mine_to_verify(uow)
-    due_at = case((to_verify, func.coalesce(WorkOrderAttempt.verify_until, WorkOrder.due_at)), else_=WorkOrder.due_at)
+    due_at = _waits_until(uow)
     query = (
-        select(WorkOrder, WorkOrderAttempt.verify_until, case((to_verify, 1), else_=0), func.count().over())
-        .join(WorkOrderAttempt, _present())
-        # said once more for the whole, so that the open ones are read by their index, and not all attempts
-        .where(WorkOrder.closed_at.is_(None), visibility.is_seen(uow), or_(_is_mine(uow), to_verify))
+        _select_waiting(uow)
+        .with_only_columns(WorkOrder, due_at, case((_is_mine_to_verify(uow), 1), else_=0), func.count().over())
         .order_by(due_at, WorkOrder.id)
         .limit(limit)
     )
-    if since is not None:
-        query = query.where(due_at >= since)
-    if until is not None:
-        query = query.where(due_at < until)
     rows = uow.session.execute(query).all()
     lines = [
         WaitingWorkOrder(
@@ -107,40 +98,43 @@ def list_waiting(
             subject_label=order.subject_label,
             subject_zh=(called := _name_subject(order)).zh,
             subject_en=called.en,
-            due_at=verify_until or order.due_at if verifies else order.due_at,
+            due_at=until,
             to_verify=bool(verifies),
         )
-        for order, verify_until, verifies, _ in rows
+        for order, until, verifies, _ in rows
     ]
     return lines, rows[0][3] if rows else 0
 
 
-@dataclass(frozen=True)
-class DueWorkOrder:
-    """An open work order that the actor sees."""
-
-    id: str
-    number: str
-    due_at: datetime
+def select_waiting_due(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select what ``list_waiting`` lists, as ``cases.due_dates`` reads it."""
+    kind = case((_is_mine_to_verify(uow), "work-order-verification"), else_="work-order")
+    columns = due_columns(kind, WorkOrder.id, WorkOrder.number, _waits_until(uow))
+    return _select_waiting(uow).with_only_columns(*columns)
 
 
-def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueWorkOrder]:
-    """List the work orders that the actor sees, not done yet and due from ``since`` up to ``until``; one statement."""
-    query = (
-        select(WorkOrder.id, WorkOrder.number, WorkOrder.due_at)
+def _select_waiting(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    return (
+        select(WorkOrder)
         .join(WorkOrderAttempt, _present())
-        .where(
-            visibility.is_seen(uow),
-            WorkOrder.closed_at.is_(None),
-            WorkOrderAttempt.done_at.is_(None),
-            WorkOrder.due_at < until,
-        )
-        .order_by(WorkOrder.due_at, WorkOrder.id)
-        .limit(most)
+        # said once more for the whole, so that the open ones are read by their index, and not all attempts
+        .where(WorkOrder.closed_at.is_(None), visibility.is_seen(uow), or_(_is_mine(uow), _is_mine_to_verify(uow)))
     )
-    if since is not None:
-        query = query.where(WorkOrder.due_at >= since)
-    return [DueWorkOrder(*row) for row in uow.session.execute(query)]
+
+
+def _waits_until(uow: UnitOfWork) -> ColumnElement[datetime]:
+    """Build until when a work order waits for the actor: a term of its own for who has to verify it."""
+    verified = func.coalesce(WorkOrderAttempt.verify_until, WorkOrder.due_at)
+    return case((_is_mine_to_verify(uow), verified), else_=WorkOrder.due_at)
+
+
+def select_due(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    """Select the work orders that the actor sees and that are not done yet, as ``cases.due_dates`` reads them."""
+    return (
+        select(*due_columns("work-order", WorkOrder.id, WorkOrder.number, WorkOrder.due_at, own=False))
+        .join(WorkOrderAttempt, _present())
+        .where(visibility.is_seen(uow), WorkOrder.closed_at.is_(None), WorkOrderAttempt.done_at.is_(None))
+    )
 
 
 def list_of_subject(uow: UnitOfWork, subject_kind: str, subject_id: str) -> list[WorkOrderLine]:

@@ -295,6 +295,36 @@ def test_the_review_of_a_hold_is_due_for_its_owner_and_for_those_who_watch_and_r
     assert "hold-review" not in kinds(books, "reviewer", watched=True)
 
 
+@pytest.mark.both_databases
+def test_what_others_owe_takes_no_room_from_what_waits_for_the_reader(
+    desk: tuple[ReviewDesk, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books, case = desk
+    monkeypatch.setattr(due_dates, "MOST", 2)
+    number = books.the(Application, id=case).number
+    hold = {"cause": "authority", "reason": "来函要求保留", "owner_id": "reviewer"}
+    books.run(held.place, number, by="security-head", **hold)
+
+    def add_others(uow: UnitOfWork) -> None:
+        own = uow.session.query(Hold).one()
+        own.review_at = NOON + 4 * DAY
+        columns = {column.key: getattr(own, column.key) for column in Hold.__table__.columns}
+        for place in range(3):
+            other = {"id": f"hold-{place}", "owner_id": "security-head", "review_at": NOON + (place + 1) * DAY}
+            uow.session.add(Hold(**{**columns, **other}))
+
+    books.run(add_others)
+    for watched, expected in ((False, [True]), (True, [False, False, True])):
+        found = books.run(
+            lambda uow, watched=watched: due_dates.list_due(
+                uow, Period(uow.now, uow.now + 9 * DAY, before=True), watched=watched
+            ),
+            by="reviewer",
+        )
+        assert [one.own for one in found.due if one.kind == "hold-review"] == expected
+        assert found.cut is watched
+
+
 def asked_for(uow: UnitOfWork, case: str) -> None:
     """Somebody of Security has asked for a package with footage in clear."""
     asked = {"recipient_kind": "authority", "recipient": "某某公安分局", "reason": "移送需要", "log_keys": []}

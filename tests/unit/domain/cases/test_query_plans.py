@@ -13,6 +13,7 @@ from sqlalchemy import event, select
 
 from services.app.container import use_models
 from services.database.base import Base
+from services.database.due_rows import Span
 from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
@@ -159,7 +160,7 @@ def test_who_is_asked_about_a_matter_is_found_without_all_reviews_of_matters(fil
 
     def read(uow: UnitOfWork) -> None:
         inbox.read_waiting(uow)
-        inbox.list_due(uow, None, uow.now, 300)
+        inbox.list_due(uow, [Span(None, uow.now)], 300)
 
     found = _plans(filled, Actor("person", demo_id(who)), read)
     of_reviews = [plan for statement, plans in found if "FROM reviews" in statement for plan in plans]

@@ -27,6 +27,7 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
+from services.domain.cases import due_dates
 
 MOST = 26
 SIZES = (20, 2_000)
@@ -107,6 +108,19 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
                 answer = await client.get(address)
             assert answer.status_code == 200, (address, answer.text)
             assert 1 < len(statements) <= MORE.get(page, MOST), "\n".join((address, *statements))
+
+
+@pytest.mark.parametrize("login", [*READERS["due dates"], "security-head", LEGAL])
+async def test_due_dates_take_few_statements_where_each_source_has_more_than_is_shown(
+    desk: ReviewDesk, portal: Portal, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_dates, "MOST", 1)
+    async with portal:
+        client = await portal.signed_in(login)
+        with counted(desk) as statements:
+            answer = await client.get("/due-dates?whose=seen")
+        assert answer.status_code == 200, answer.text
+        assert len(statements) <= MOST, "\n".join(statements)
 
 
 TILE = re.compile(r'<li class="tile[^"]*"><a href="([^"]+)"><b>([0-9]+[+]?)</b>')
