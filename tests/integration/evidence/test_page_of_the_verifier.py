@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import amount
 import package_tampering as tampering
@@ -214,12 +215,18 @@ def test_a_reader_sees_what_holds_in_either_language(small: Small, browser: Brow
     changed = tmp_path / "changed.zip"
     changed.write_bytes(sound.read_bytes().replace(b"its case never was", b"its case never ran", 1))
     root = examine(sound).fingerprints["root"]
-    with opened_page(browser, tmp_path, locale="zh-CN", viewport={"width": 390, "height": 844}) as page:
+    made_at = examine(sound).facts["madeAt"]
+    own_time = (
+        datetime.fromisoformat(made_at).astimezone(ZoneInfo("Asia/Shanghai")).strftime("%Y年%-m月%-d日 GMT+8 %H:%M:%S")
+    )
+    reader = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": {"width": 390, "height": 844}}
+    with opened_page(browser, tmp_path, **reader) as page:
         assert page.title() == "核验证据包"
         page.set_input_files("#file", sound)
         verdict = page.locator("#verdict")
         verdict.wait_for()
         assert verdict.inner_text() == "内容成立，签署者未经确认"
+        assert f"{own_time} ({made_at})" in page.inner_text("#result")
         assert page.evaluate("document.activeElement.id") == "verdict"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.fill("#trust", root)

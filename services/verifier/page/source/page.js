@@ -71,6 +71,16 @@ function element(name, { text, children = [], ...attributes } = {}) {
   return made;
 }
 
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?([+-]\d\d:\d\d|Z)$/;
+
+/** A moment by the reader's own clock, and as the package has it. */
+function when(text) {
+  const at = MOMENT.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(at)) return plain(text);
+  const own = new Intl.DateTimeFormat(LANGUAGES[language], { dateStyle: "long", timeStyle: "long" });
+  return `${own.format(at)} (${text})`;
+}
+
 const size = (bytes) => {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let n = 0;
@@ -215,7 +225,7 @@ function facts({ facts: stated }, file) {
     [word("result.size"), `${size(file.size)} (${file.size.toLocaleString(LANGUAGES[language])} ${word("result.bytes")})`],
   ];
   for (const name of ["application", "organisation", "madeAt"]) {
-    if (typeof stated[name] === "string") pairs.push([word(`result.${name}`), plain(stated[name])]);
+    if (typeof stated[name] === "string") pairs.push([word(`result.${name}`), name === "madeAt" ? when(stated[name]) : plain(stated[name])]);
   }
   if (stated.footage) pairs.push([word("result.footage"), word(`result.footage-${stated.footage}`)]);
   return card("facts", [described(pairs)]);
