@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import descriptors
 import drawn
 import httpx
 import pytest
@@ -152,7 +153,7 @@ def test_a_port_that_is_taken_is_named_with_its_variable(part: str, env: dict[st
 
 def _ports(desk: Running) -> set[int]:
     """The TCP ports on which the process listens."""
-    inodes = {str(fd.readlink()) for fd in Path(f"/proc/{desk.process.pid}/fd").iterdir()}
+    inodes = set(descriptors.targets(desk.process.pid))
     lines = [
         line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
     ]
