@@ -254,15 +254,18 @@ class _Check:
             unseen.add(one)
         return Report(
             tuple(sorted(verdicts, key=lambda verdict: verdict.result != report.BROKEN)),
-            tuple(self._unseen(unseen, unbegun, world)) if is_complete else (),
+            tuple(self._unseen(walked, unseen, unbegun, world)) if is_complete else (),
             (*(unseen.decided_away() if is_complete else ()), *self._notes(walked, world)),
             tuple(_part(one) for one in walked),
         )
 
-    def _unseen(self, unseen: Unseen, unbegun: Sequence[Root], world: World) -> Iterator[Sentence]:
+    def _unseen(
+        self, walked: Sequence[Walked], unseen: Unseen, unbegun: Sequence[Root], world: World
+    ) -> Iterator[Sentence]:
         yield from unseen.sentences()
         yield from _not_begun(unbegun)
-        yield from not_watched(self._files.rules, self._roots, world.meant.get("not watched", ()))
+        started = {one.process: one.walk.started for one in walked}
+        yield from not_watched(self._files.rules, self._roots, started, world.meant.get("not watched", ()))
 
     def _of_stage_file(self) -> Iterator[Verdict]:
         numbers, (zh, en) = BUILT_IN["stages"]

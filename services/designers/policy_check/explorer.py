@@ -122,6 +122,11 @@ class Walk:
     beginnings: list[int] = field(default_factory=list)
     """Of each start, the number of what began it, where a message did."""
 
+    @property
+    def started(self) -> set[str]:
+        """The types of the jobs that came."""
+        return {fact.split()[1] for fact in self.happened if fact.startswith("job ")}
+
     def way_to(self, broken: Broken) -> tuple[int, list[Move]]:
         """Return the number of the start, and the moves from there to where something is broken, its own among them."""
         start, moves = broken.way or self.path_from_start(broken.state)

@@ -5,18 +5,25 @@ a violation, would come there whenever that process likes, and every rule would 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.root_processes import Root, job_types_of
 from services.designers.policy_check.rules import Rule
 
 
-def not_watched(rules: Iterable[Rule], roots: Sequence[Root], meant: Container[str]) -> Iterator[Sentence]:
+# what a review does, in whichever process it is held
+REVIEW_JOBS = frozenset({"open-review", "remind-reviewer", "escalate-review"})
+
+
+def not_watched(
+    rules: Iterable[Rule], roots: Sequence[Root], started: Mapping[str | None, Collection[str]], meant: Container[str]
+) -> Iterator[Sentence]:
     """Say which jobs are restricted elsewhere, and not where they are too.
 
-    ``meant`` has those that are to be so, each with its process: ``urgent-retrieval hand-over``. What several
-    processes do in a file that they share, such as opening a review, is not told.
+    ``started`` has the types of the jobs that the walk of each process saw, by its id, None for the case of an
+    application: also those of a type that is computed, and of a process that several call. ``meant`` has those that are
+    to be so, each with its process: ``urgent-retrieval hand-over``.
     """
     restricting: dict[str, set[str | None]] = defaultdict(set)
     for rule in rules:
@@ -24,11 +31,10 @@ def not_watched(rules: Iterable[Rule], roots: Sequence[Root], meant: Container[s
             for job_type in pattern.names if pattern.kind == "job" else ():
                 restricting[job_type].add(rule.process)
     needed_by = Counter(resource.name for root in roots for resource in root.resources)
-    shared = job_types_of(resource for root in roots for resource in root.resources if needed_by[resource.name] > 1)
     for root in roots:
         process = None if root.is_main else root.process_id
         own = job_types_of(resource for resource in root.resources if needed_by[resource.name] == 1)
-        for job_type in sorted((own & restricting.keys()) - shared):
+        for job_type in sorted((own.union(started.get(process, ())) & restricting.keys()) - REVIEW_JOBS):
             if process not in restricting[job_type] and f"{root.process_id} {job_type}" not in meant:
                 yield (
                     f"没有规则说明流程 {root.process_id} 中何时可以执行 {job_type}",

@@ -17,7 +17,8 @@ from services.runtime.places import BPMN
 
 def _told(folder: Path, meant: Container[str] = ()) -> list[str]:
     resources = [Resource(path.name, path.read_bytes()) for path in sorted(folder.glob("*.*mn"))]
-    return [en for _, en in not_watched(rules.read(folder / "policy-rules.yaml"), find_roots(resources), meant)]
+    found = not_watched(rules.read(folder / "policy-rules.yaml"), find_roots(resources), {}, meant)
+    return [en for _, en in found]
 
 
 def _hands_over_before_the_approval(folder: Path) -> None:
