@@ -236,6 +236,14 @@ def a_machine_releases_instead_of_the_storage_office(folder: Path) -> None:
     model.save()
 
 
+@REDRAWN.breaks("duplicate-is-an-error")
+def a_second_start_goes_on_as_the_first(folder: Path) -> None:
+    """As a template that is applied anew leaves it."""
+    model = Model(folder)
+    model.mapping("Task_OpenCase", "input", "duplicateIsError", None)
+    model.save()
+
+
 # -- reviews that do not say what they are about, or are called elsewhere ----------------------------------------------
 
 
@@ -290,6 +298,20 @@ def nobody_stands_in_for_those_who_inspect(folder: Path) -> None:
 
 
 # -- what does no harm -------------------------------------------------------------------------------------------------
+
+
+@REDRAWN.does_no_harm
+def long_loans_are_told_to_the_department(folder: Path) -> None:
+    """A gateway compares with more days than some classes allow."""
+    declare_worker(folder, "notify-department", {})
+    model = Model(folder)
+    model.insert("Flow_Encrypted", gateway("Gateway_Told"), "Flow_Ready")
+    model.insert("Flow_Encrypted", gateway("Gateway_Long"), "Flow_Short", "=usePeriodDays <= 20")
+    scope = model.one("Gateway_Long").getparent().get("id")
+    model.add(scope, task("Task_NotifyDepartment", "notify-department"))
+    model.flow("Flow_Long", "Gateway_Long", "Task_NotifyDepartment", "=usePeriodDays > 20")
+    model.flow("Flow_Told", "Task_NotifyDepartment", "Gateway_Told")
+    model.save()
 
 
 @REDRAWN.does_no_harm

@@ -8,6 +8,7 @@ from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION
 from services.designers.own_workers import OwnWorker
+from services.designers.policy_check.unvaried import LOOP_COUNTS
 from services.domain.stages.schema import Returned
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode
@@ -18,7 +19,7 @@ from services.runtime.jobs.worker import Worker
 from services.runtime.models import BPMN
 from services.runtime.translations import Message
 
-_GIVEN_BY_ENGINE = ("loopCounter", "error", "camunda")
+_GIVEN_BY_ENGINE = (*LOOP_COUNTS, "error", "camunda")
 _NONE: frozenset[str] = frozenset()
 
 

@@ -11,7 +11,6 @@ from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.root_processes import Root, job_types_of
 from services.designers.policy_check.rules import Rule
 
-
 # what a review does, in whichever process it is held
 REVIEW_JOBS = frozenset({"open-review", "remind-reviewer", "escalate-review"})
 

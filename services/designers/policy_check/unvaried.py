@@ -23,6 +23,7 @@ from services.engine.feel.nodes import (
     If,
     In,
     Inequality,
+    InputComparison,
     ListNode,
     Literal,
     Name,
@@ -42,9 +43,22 @@ from services.engine.processing.deployments import Resource
 PASSED, NULL_TEST, COMPARED, COMPUTED = "passed", "null test", "compared", "computed"
 """How an expression uses a name: as it is, asking whether it is null, comparing it with numbers, or otherwise."""
 CLOCK = ("now", "today")
+LOOP_COUNTS = frozenset(
+    {
+        "loopCounter",
+        "numberOfInstances",
+        "numberOfActiveInstances",
+        "numberOfCompletedInstances",
+        "numberOfTerminatedInstances",
+    }
+)
+"""What the engine counts in a loop: as high as the longest list that was tried."""
 Values = dict[tuple[str, str], set[str]]
 """By process and variable, the kinds of values that a walk saw, of which two are enough; of a list also its lengths."""
 _ID, _MOMENT = "<id>", "<moment>"
+# where an expression stands that sets no variable; with a space, which no variable's name has
+CONDITION, LOOP, TIMER, EVENT = "its condition", "its loop", "its time", "its event"
+JOB_TYPE, CALLED = "its job type", "its called process"
 _LOOKS_LIKE_MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT")
 _CONVERTS = frozenset({"string", "date and time", "date", "time", "duration"})
 _NONE: frozenset[str] = frozenset()
@@ -77,7 +91,7 @@ class Place:
     process: str
     element: str
     part: str
-    """``condition``, ``loop``, ``script``, ``table``, or the variable that it sets."""
+    """One of ``_PARTS``, ``table``, or the variable that it sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ _OF_IDS: Sentence = ("它是编号，而编号只试过一个", "an id, of which
 _NOT_TURNED: Sentence = ("而没有试过其他时刻", "and no other moment was tried")
 _LONGER: Sentence = ("而没有试过这么长的列表", "a list, of which none so long was tried")
 _FEW: Sentence = ("它的项数参与计算，而至多试过两项", "whose entries it computes with, of which at most two were tried")
+_MORE_TURNS: Sentence = ("而没有试过这么多次循环", "and no loop of so many turns was tried")
 _COUNTED: Sentence = (
     "它不断增加，而只有与数字的比较才会逐一试过",
     "a count, of which only comparisons with numbers are tried",
@@ -109,9 +124,15 @@ def find_unvaried(
     """
     places = list(_expressions(process))
     brought = _handed_on(places, outside)
+    lengths = {
+        name.removeprefix(_LENGTH): max(map(int, values))
+        for (of, name), values in seen.items()
+        if of == process.id and name.startswith(_LENGTH)
+    }
+    lengths |= dict.fromkeys(LOOP_COUNTS, max(lengths.values(), default=0))
     for place, node in places:
         yield from _of_one(place, node, lambda name: seen.get((process.id, name), set()), brought, counters)
-        yield from _of_lists(place, node, lambda name: max(map(int, seen.get((process.id, _LENGTH + name), {"0"}))))
+        yield from _of_lists(place, node, lambda name: lengths.get(name, 0))
 
 
 def find_unvaried_in_tables(
@@ -123,8 +144,12 @@ def find_unvaried_in_tables(
     (``decision_inputs``).
     """
     by_name: dict[str, set[str]] = defaultdict(set)
+    lengths: dict[str, int] = {}
     for (_, name), values in seen.items():
         by_name[name] |= values
+        if name.startswith(_LENGTH):
+            of = name.removeprefix(_LENGTH)
+            lengths[of] = max(lengths.get(of, 0), *map(int, values))
     for decision in parse_dmn(content, deployed=True).decisions.values():
         place = Place("", decision.id, "table")
         nodes: list[object] = list(_nodes(decision.logic))
@@ -140,6 +165,10 @@ def find_unvaried_in_tables(
         for node in nodes:
             for found in _of_one(place, node, lambda name: by_name.get(name, set()), outside, counters):
                 if found.name not in told and found.name not in known:
+                    told.add(found.name)
+                    yield found
+            for found in _of_lists(place, node, lambda name: lengths.get(name, 0)):
+                if found.name not in told:
                     told.add(found.name)
                     yield found
 
@@ -166,16 +195,36 @@ def _of_one(
         if why is not None:
             told.add(name)
             yield Unvaried(place, name, why)
+    read = set(_clocks(node) if place.part == TIMER else called_functions(node))
     for function in CLOCK:
-        if function in called_functions(node):
+        if function in read:
             yield Unvaried(place, f"{function}()", _NOT_TURNED)
+
+
+def _clocks(node: object, *, moved_only: bool = True) -> Iterator[str]:
+    """Yield the clocks of which a timer asks which moment it is; what it takes, or moves by a duration, is as tried."""
+    if isinstance(node, Call) and node.name in CLOCK:
+        if not moved_only:
+            yield node.name
+        return
+    keeps = isinstance(node, Arithmetic) or (isinstance(node, Call) and node.name in _CONVERTS)
+    parts = [(part, moved_only and keeps) for part in children(node)]
+    if isinstance(node, If):
+        parts = [(node.condition, False), (node.then, moved_only), (node.otherwise, moved_only)]
+    for part, still in parts:
+        yield from _clocks(part, moved_only=still)
 
 
 def _of_lists(place: Place, node: object, longest: Callable[[str], int]) -> Iterator[Unvaried]:
     """Yield the lists that an expression measures by a length that was not tried; ``longest``: of each that was."""
-    longer = {name for name, number in _measured(node) if 0 < longest(name) < number}
+    longer = {
+        name
+        for name, number, decides_beyond in _measured(node)
+        if 0 < longest(name) < number or (decides_beyond and 1 < longest(name) == number)
+    }
     shared = {name for name in _shares(node) if longest(name)} - longer
-    yield from (Unvaried(place, name, _LONGER) for name in sorted(longer))
+    for name in sorted(longer):
+        yield Unvaried(place, name, _MORE_TURNS if name in LOOP_COUNTS else _LONGER)
     yield from (Unvaried(place, name, _FEW) for name in sorted(shared))
 
 
@@ -189,20 +238,29 @@ def _shares(node: object) -> Iterator[str]:
         yield from _shares(child)
 
 
-def _measured(node: object) -> Iterator[tuple[str, float]]:
-    """Yield each name with the numbers that stand with it in one call, filter, loop or comparison."""
+def _measured(node: object) -> Iterator[tuple[str, float, bool]]:
+    """Yield each name with the numbers that stand with it in one call, filter, loop or comparison.
+
+    And whether a list that is longer than the number is another case than one as long: ``>= 2`` is one for both.
+    """
     if isinstance(node, Call | Filter | For | Quantified | Comparison | Inequality | In):
-        numbers = list(_numbers(node))
-        yield from ((name, number) for name, how in uses(node) if how != NULL_TEST for number in numbers)
+        for number, is_least in _numbers(node):
+            yield from ((name, number, not is_least) for name, how in uses(node) if how != NULL_TEST)
     for child in children(node):
         yield from _measured(child)
 
 
-def _numbers(node: object) -> Iterator[float]:
+def _numbers(node: object, *, is_least: bool = False) -> Iterator[tuple[float, bool]]:
+    """Yield each number of an expression, and whether a comparison asks if something has reached it."""
     if isinstance(node, Literal) and isinstance(node.value, Decimal | int | float) and _is_number(node):
-        yield float(node.value)
+        yield float(node.value), is_least
+    leasts: tuple[object, ...] = ()
+    if isinstance(node, Comparison):
+        leasts = {">=": (node.right,), "<": (node.right,), "<=": (node.left,), ">": (node.left,)}.get(node.operator, ())
+    elif isinstance(node, InputComparison) and node.operator in (">=", "<"):
+        leasts = (node.bound,)
     for child in children(node):
-        yield from _numbers(child)
+        yield from _numbers(child, is_least=any(child is least for least in leasts))
 
 
 def uses(node: object) -> Iterator[tuple[str, str]]:
@@ -343,7 +401,7 @@ def _handed_on(places: Iterable[tuple[Place, object]], outside: Container[str]) 
     """Return the names that come from outside, and those that they are handed on by."""
     handed: dict[str, set[str]] = {}
     for place, node in places:
-        if place.part not in ("condition", "loop"):
+        if place.part not in _PARTS:
             handed.setdefault(place.part, set()).update(name for name, use in uses(node) if use == PASSED)
     found: set[str] = set()
     changed = True
@@ -364,10 +422,9 @@ class _Names:
 
 
 def _expressions(process: Process) -> Iterator[tuple[Place, object]]:
-    """Yield every expression but those of timers, keys and names of events, and types of jobs."""
     for element in process.elements.values():
         for flow in element.outgoing:
-            yield from _compiled(Place(process.id, flow.id, "condition"), flow.condition)
+            yield from _compiled(Place(process.id, flow.id, CONDITION), flow.condition)
         yield from _of_element(process.id, element)
 
 
@@ -376,9 +433,17 @@ def _of_element(process: str, element: Element) -> Iterator[tuple[Place, object]
         if mapping is not None and mapping.compiled is not None and isinstance(mapping.compiled.node, ContextNode):
             for name, node in mapping.compiled.node.entries:
                 yield Place(process, element.id, name), node
+    if element.event is not None:
+        yield from _compiled(Place(process, element.id, TIMER), element.event.timer)
+        for part in (element.event.name, element.event.key, element.event.code):
+            yield from _compiled(Place(process, element.id, EVENT), part)
+    if element.job is not None:
+        yield from _compiled(Place(process, element.id, JOB_TYPE), element.job.type)
+    if element.called is not None:
+        yield from _compiled(Place(process, element.id, CALLED), element.called.id)
     if element.loop is not None:
         for part in (element.loop.collection, element.loop.condition):
-            yield from _compiled(Place(process, element.id, "loop"), part)
+            yield from _compiled(Place(process, element.id, LOOP), part)
         name = element.loop.output_collection or "loop"
         yield from _compiled(Place(process, element.id, name), element.loop.output_element)
     if element.script is not None:
@@ -421,6 +486,10 @@ def sentence(found: Unvaried, name_of: Callable[[str, str], Sentence]) -> Senten
 
 
 _PARTS: Mapping[str, Sentence] = {
-    "condition": ("“{}”的条件", "the condition of {}"),
-    "loop": ("“{}”的循环", "the loop of {}"),
+    CONDITION: ("“{}”的条件", "the condition of {}"),
+    LOOP: ("“{}”的循环", "the loop of {}"),
+    TIMER: ("“{}”的时间", "the time of {}"),
+    EVENT: ("“{}”等待的事件", "the event of {}"),
+    JOB_TYPE: ("“{}”的作业类型", "the job type of {}"),
+    CALLED: ("“{}”所调用的流程", "what {} calls"),
 }

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from edited_models import Model
+from edited_models import Model, Table
 from other_processes import INSPECTION, MATTER, URGENT, alone
 
 from services.database.tables.applications import WAYS_OF_USE
 from services.designers.policy_check.check import check
 from services.designers.policy_check.files import read
 from services.designers.policy_check.report import ExitCode, Report
-from services.designers.policy_check.unvaried import computed_names, uses
+from services.designers.policy_check.unvaried import computed_names, find_unvaried_in_tables, uses
 from services.designers.policy_check.world import NAME as WORLD
 from services.domain.custody import violations
 from services.domain.matters.kinds import KINDS
@@ -41,6 +41,29 @@ def _inspects_most(model: Model) -> None:
     model.condition("Flow_NoCases", "=not(duplicate) and count(sampledCases) / 30 <= 0")
 
 
+def _inspects_two_of_many(model: Model) -> None:
+    model.loop(
+        "Phase_InspectCases", inputCollection="=if count(sampledCases) > 2 then sampledCases[1] else sampledCases"
+    )
+
+
+def _stops_after_three(model: Model) -> None:
+    [loop] = model.one("Phase_InspectCases").iter("{*}multiInstanceLoopCharacteristics")
+    text = "=numberOfCompletedInstances >= 3"
+    loop.append(model.make("<bpmn:completionCondition />"))
+    loop[-1].text = text
+
+
+def _approves_late_at_weekends(model: Model) -> None:
+    weekend = 'list contains(["Saturday", "Sunday"], day of week(today()))'
+    model.timer("Event_ApprovalLate", f'=if {weekend} then now() + duration("P9D") else date and time(viewUntil)')
+
+
+def _writes_no_report_of_many(model: Model) -> None:
+    [definition] = model.one("Task_WriteInspectionReport").iter("{*}taskDefinition")
+    definition.set("type", '=if count(sampledCases) > 2 then "close-inspection" else "write-inspection-report"')
+
+
 def _checked(tmp_path: Path, process: str, edit: Callable[[Model], None], meant: str = "") -> Report:
     folder = alone(tmp_path / "models", process)
     model = Model(folder, f"{process}.bpmn")
@@ -58,6 +81,10 @@ def _checked(tmp_path: Path, process: str, edit: Callable[[Model], None], meant:
         (URGENT, _ratifies_on_sundays, "Flow_Ratified", "today()"),
         (INSPECTION, _inspects_five, "Phase_InspectCases", "sampledCases"),
         (INSPECTION, _inspects_most, "Flow_HasCases", "sampledCases"),
+        (INSPECTION, _inspects_two_of_many, "Phase_InspectCases", "sampledCases"),
+        (INSPECTION, _stops_after_three, "Phase_InspectCases", "numberOfCompletedInstances"),
+        (INSPECTION, _writes_no_report_of_many, "Task_WriteInspectionReport", "sampledCases"),
+        (URGENT, _approves_late_at_weekends, "Event_ApprovalLate", "today()"),
     ],
 )
 def test_a_condition_on_what_is_never_varied_is_not_decided(
@@ -67,6 +94,25 @@ def test_a_condition_on_what_is_never_varied_is_not_decided(
 
     assert report.exit_code == ExitCode.UNDECIDED
     assert [(zh, en) for zh, en in report.unseen if flow in en and f"depends on {name}" in en and name in zh]
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"), [("> 2", True), ("2", True), ("[2..9]", True), (">= 3", True), (">= 2", False), ("< 2", False)]
+)
+def test_a_table_that_measures_a_list_is_held_against_the_lengths_that_were_tried(
+    cell: str, told: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "classification.dmn"
+    path.write_bytes((BPMN / path.name).read_bytes())
+    table = Table(tmp_path)
+    table.cell("Table_Importance_InputExpression_1", "count(itemIds)")
+    table.cell("Table_Importance_Rule_1_In_1", cell)
+    table.save()
+    seen = {("case", "length of itemIds"): {"1", "2"}}
+
+    found = {one.name for one in find_unvaried_in_tables(path.read_bytes(), seen, (), (), ())}
+
+    assert found == ({"itemIds"} if told else set())
 
 
 def test_what_is_meant_is_not_told(tmp_path: Path) -> None:
