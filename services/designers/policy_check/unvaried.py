@@ -444,7 +444,7 @@ def _of_element(process: str, element: Element) -> Iterator[tuple[Place, object]
     if element.loop is not None:
         for part in (element.loop.collection, element.loop.condition):
             yield from _compiled(Place(process, element.id, LOOP), part)
-        name = element.loop.output_collection or "loop"
+        name = element.loop.output_collection or LOOP
         yield from _compiled(Place(process, element.id, name), element.loop.output_element)
     if element.script is not None:
         yield from _compiled(Place(process, element.id, element.script.result_variable), element.script.expression)
