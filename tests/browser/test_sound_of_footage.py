@@ -80,7 +80,9 @@ def test_the_picture_plays_and_a_sentence_says_where_the_sound_is(
 
     page.keyboard.press("End")  # behind the gap
     expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:19")
-    page.wait_for_function(f"({PLAYS})() && !video.seeking")
+    page.wait_for_function(
+        f"() => ({PLAYS})() && !video.seeking"
+    )  # an expression would be evaluated, which the page forbids
     watching.user.well_made(besides=".marks")
     assert watching.user.said == []
 
