@@ -31,6 +31,7 @@ class Span:
         return and_(at < self.until, true() if self.since is None else at >= self.since)
 
     def covers(self, at: datetime) -> bool:
+        """Return whether a moment lies in it."""
         return at < self.until and (self.since is None or at >= self.since)
 
 

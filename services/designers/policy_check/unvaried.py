@@ -124,11 +124,7 @@ def find_unvaried(
     """
     places = list(_expressions(process))
     brought = _handed_on(places, outside)
-    lengths = {
-        name.removeprefix(_LENGTH): max(map(int, values))
-        for (of, name), values in seen.items()
-        if of == process.id and name.startswith(_LENGTH)
-    }
+    lengths = _lengths(seen, process.id)
     lengths |= dict.fromkeys(LOOP_COUNTS, max(lengths.values(), default=0))
     for place, node in places:
         yield from _of_one(place, node, lambda name: seen.get((process.id, name), set()), brought, counters)
@@ -144,12 +140,9 @@ def find_unvaried_in_tables(
     (``decision_inputs``).
     """
     by_name: dict[str, set[str]] = defaultdict(set)
-    lengths: dict[str, int] = {}
     for (_, name), values in seen.items():
         by_name[name] |= values
-        if name.startswith(_LENGTH):
-            of = name.removeprefix(_LENGTH)
-            lengths[of] = max(lengths.get(of, 0), *map(int, values))
+    lengths = _lengths(seen)
     for decision in parse_dmn(content, deployed=True).decisions.values():
         place = Place("", decision.id, "table")
         nodes: list[object] = list(_nodes(decision.logic))
@@ -171,6 +164,15 @@ def find_unvaried_in_tables(
                 if found.name not in told:
                     told.add(found.name)
                     yield found
+
+
+def _lengths(seen: Values, process: str = "") -> dict[str, int]:
+    """Return how long the longest list of each name was that a walk saw, in this process, or in any."""
+    found: dict[str, int] = {}
+    for (of, name), values in seen.items():
+        if name.startswith(_LENGTH) and process in ("", of):
+            found[name.removeprefix(_LENGTH)] = max(found.get(name.removeprefix(_LENGTH), 0), *map(int, values))
+    return found
 
 
 def _of_one(
