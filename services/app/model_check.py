@@ -19,6 +19,7 @@ from services.designers.policy_check import rules
 from services.designers.policy_check.check import check
 from services.designers.policy_check.report import FLOORS, ExitCode, Report, Sentence, Verdict
 from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.engine.processing.deployments import Resource
 from services.runtime import confine
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
@@ -60,7 +61,8 @@ def examine(folder: Path, before: Path) -> dict[str, Any]:
         result["lint"] = [_both((each.sentence("zh"), each.sentence("en"))) for each in findings[:MOST_FINDINGS]]
         if exit_code(findings) is LintCode.ERRORS:
             return result | {"verdict": "lint"}
-        report = check(folder, workers, seconds=CHECK_SECONDS)
+        deployed = [Resource(path.name, path.read_bytes()) for path in sorted(before.glob("*.bpmn"))]
+        report = check(folder, workers, seconds=CHECK_SECONDS, deployed=deployed)
     except (UnreadableFile, Fatal) as error:
         # The folder is a temporary one, and only its files mean anything to the reader.
         return result | {"unreadable": str(error).replace(f"{folder}/", "").replace(str(folder), "")}

@@ -1,8 +1,9 @@
 """Examine models before they are deployed: lint, then the policy check (R2)."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from services.app.deployments import Examined, are_shipped, digests
 from services.designers.lint import check as lint_check
@@ -13,6 +14,7 @@ from services.designers.policy_check.check import check
 from services.designers.policy_check.report import ExitCode, Report, Sentence
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.deployments.record import SHORTEST_REASON
+from services.engine.processing.deployments import Resource
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN, own_or_shipped
 
@@ -38,13 +40,14 @@ def examine(
     *,
     unchecked: str | None = None,
     seconds: float = 300,
+    deployed: Mapping[str, bytes] = MappingProxyType({}),
     advise: Callable[[Sequence[Finding]], None] | None = None,
     note: Callable[[Sequence[Sentence]], None] | None = None,
 ) -> Examined:
     """Lint the models and walk them against the policy's rules, unless they are shipped or there is a reason not to.
 
-    Takes up to ``seconds`` of the processor. ``advise`` gets what lint advises, ``note`` what the check of clean models
-    notes. Raises NotClean; ValueError for a reason that says nothing.
+    Takes up to ``seconds`` of the processor. ``deployed`` are the files that the engine has. ``advise`` gets what lint
+    advises, ``note`` what the check of clean models notes. Raises NotClean; ValueError for a reason that says nothing.
     """
     files = digests(folder)
     if are_shipped(files):
@@ -61,7 +64,8 @@ def examine(
     if advise is not None:
         advise(found)
     try:
-        report = check(place, workers, seconds=seconds)
+        kept = [Resource(name, content) for name, content in deployed.items()]
+        report = check(place, workers, seconds=seconds, deployed=kept)
     except UnreadableFile as error:
         raise NotClean(unreadable=str(error)) from error
     if report.exit_code != ExitCode.CLEAN:

@@ -1,7 +1,7 @@
 """``footage-desk deploy``: examine the models, deploy them, and enter it in the audit trail."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from services.cli.context import console, fail, operator, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
 from services.domain.deployments import uploads
+from services.domain.process import deployed_models
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -47,7 +48,7 @@ def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) ->
             with uploads.written(contents) as written:
                 deployed = asyncio.run(_deploy(settings, written))
         else:
-            examined = examined or _examine(settings, unchecked)
+            examined = examined or _examine(settings, unchecked, database.read_now(ACTOR, deployed_models.list_newest))
             contents = deployments.contents(settings.models_dir)
             deployed = asyncio.run(_deploy(settings, settings.models_dir))
         database.run_now(ACTOR, deployments.enter, examined, contents, deployed, by=operator())
@@ -55,7 +56,7 @@ def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) ->
         console.print(f"{name} version {version}")
 
 
-def _examine(settings: Settings, unchecked: str | None) -> Examined:
+def _examine(settings: Settings, unchecked: str | None, deployed: Mapping[str, bytes]) -> Examined:
     # These load the checker, which an installation of the shipped models does not need.
     from services.app import model_examination  # noqa: PLC0415 - as above
     from services.cli import bpmn, policy  # noqa: PLC0415 - as above
@@ -64,7 +65,11 @@ def _examine(settings: Settings, unchecked: str | None) -> Examined:
         console.print("Checking the models against the policy; it takes up to a minute …", style="dim")
     try:
         return model_examination.examine(
-            settings.models_dir, unchecked=unchecked, advise=bpmn.print_findings, note=policy.print_notes
+            settings.models_dir,
+            unchecked=unchecked,
+            deployed=deployed,
+            advise=bpmn.print_findings,
+            note=policy.print_notes,
         )
     except ValueError as error:
         fail(f"{error}: --unchecked 'the reason'", 2)

@@ -387,6 +387,34 @@ def declare_worker(
     (folder / "workers.json").write_text(text + "\n", encoding="utf-8")
 
 
+def add_copy(folder: Path, process: str, name: str) -> None:
+    """Add a copy of the process under another id, as Save as and a new id make one."""
+    text = (folder / f"{process}.bpmn").read_text(encoding="utf-8")
+    for key in ("id", "bpmnElement", "processId"):
+        text = text.replace(f'{key}="{process}"', f'{key}="{name}"')
+    (folder / f"{name}.bpmn").write_text(text, encoding="utf-8")
+
+
+def add_notice(folder: Path, message: str, name: str) -> None:
+    """Add a process that the message begins too, and that does nothing but end."""
+    text = f"""<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" id="Definitions_{name}"
+    xmlns:modeler="http://camunda.org/schema/modeler/1.0" modeler:executionPlatform="Camunda Cloud"
+    modeler:executionPlatformVersion="8.5.0" targetNamespace="http://example.org">
+  <bpmn:process id="{name}" name="通知 · Notice" isExecutable="true">
+    <bpmn:startEvent id="Event_Told" name="收到消息 · Message received">
+      <bpmn:outgoing>Flow_Told</bpmn:outgoing>
+      <bpmn:messageEventDefinition messageRef="Message_Told" />
+    </bpmn:startEvent>
+    <bpmn:sequenceFlow id="Flow_Told" sourceRef="Event_Told" targetRef="Event_End" />
+    <bpmn:endEvent id="Event_End" name="结束 · End"><bpmn:incoming>Flow_Told</bpmn:incoming></bpmn:endEvent>
+  </bpmn:process>
+  <bpmn:message id="Message_Told" name="{message}" />
+</bpmn:definitions>
+"""
+    (folder / f"{name}.bpmn").write_text(text, encoding="utf-8")
+
+
 def with_one_mark(folder: Path) -> None:
     """Let the world know one mark of importance: the three are alike, and a walk takes a third of the time."""
     world = folder / "policy-world.yaml"

@@ -14,11 +14,19 @@ from services.designers.policy_check.in_memory import Beginning, NotDeployed, Si
 from services.designers.policy_check.not_watched import not_watched
 from services.designers.policy_check.overlapping_flows import drawn_otherwise
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
-from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
+from services.designers.policy_check.root_processes import Rivals, Root, find_rivals, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.unvaried import computed_names
-from services.designers.policy_check.verdicts import BUILT_IN, Unseen, Verdicts, Walked, not_there
+from services.designers.policy_check.verdicts import (
+    BUILT_IN,
+    Unseen,
+    Verdicts,
+    Walked,
+    begun_beside,
+    begun_twice,
+    not_there,
+)
 from services.designers.policy_check.whole_walk import find_broken, find_stopped
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
@@ -123,24 +131,36 @@ def check(
     seconds: float = 300,
     reduces: bool = True,
     until: str | None = None,
+    deployed: Sequence[Resource] = (),
 ) -> Report:
     """Walk the models of the folder through everything; raises UnreadableFile.
 
     ``until`` ends the walk once this rule is broken; ``explorer.ANYTHING``, once one is. ``seconds`` are for all
-    processes together.
+    processes together. ``deployed`` are files that the engine has: a process that the folder lacks goes on beginning.
     """
-    return _Check(read(folder), list(workers), items=items, reduces=reduces).run(seconds, until)
+    return _Check(read(folder), list(workers), items=items, reduces=reduces, deployed=deployed).run(seconds, until)
 
 
 class _Check:
     """The check of one folder."""
 
-    def __init__(self, files: Folder, workers: Sequence[Worker], *, items: int, reduces: bool) -> None:
+    def __init__(
+        self,
+        files: Folder,
+        workers: Sequence[Worker],
+        *,
+        items: int,
+        reduces: bool,
+        deployed: Sequence[Resource] = (),
+    ) -> None:
         self._files = files
         self._workers = workers
         self._items = items
         self._reduces = reduces
         self._roots = find_roots(files.resources)
+        self._of_product = {worker.job_type for worker in workers}
+        self._rivals = self._find_rivals()
+        self._beside = self._find_beside(deployed)
         self._otherwise: list[Walked] = []
         self._begun = time.process_time()
 
@@ -155,12 +175,34 @@ class _Check:
         roots = [
             root for root in self._roots if root.timers or any(message in of_all.sent for message in root.messages)
         ]
-        for root in self._wanted(self._main_first(roots), until):
+        to_walk = [root for root in roots if root.process_id not in self._rivals]
+        for root in self._wanted(self._main_first(to_walk), until):
             walked.append(self._walk(root, seconds - self._passed, until))
             if until is not None and _has_broken(walked[-1].walk, until):
                 break
             self._walk_otherwise(walked[-1], root, seconds - self._passed)
         return self._report(walked, [root for root in self._roots if root not in roots], of_all)
+
+    def _find_rivals(self) -> dict[str, Rivals]:
+        """Return the processes that do what another one does for the same message, by id; they are not walked.
+
+        Of two the one counts as the other's rival that no rule names.
+        """
+        named = {rule.process for rule in self._files.rules}
+        roots = sorted(self._roots, key=lambda root: (not root.is_main, root.process_id not in named))
+        found = (
+            rivals
+            for index, root in enumerate(roots)
+            for rivals in find_rivals([root], roots[index + 1 :], self._of_product)
+        )
+        return {rivals.second: rivals for rivals in found}
+
+    def _find_beside(self, deployed: Sequence[Resource]) -> list[Rivals]:
+        """Return the processes that stay deployed beside one of the folder that does the same for the same message."""
+        drawn = (resource for resource in self._files.resources if deployed and resource.name.endswith(".bpmn"))
+        kept = {process.id for resource in drawn for process in parse_bpmn(resource.content, deployed=True)}
+        left = [root for root in find_roots(deployed) if root.process_id not in kept]
+        return list(find_rivals(self._roots, left, self._of_product))
 
     @property
     def _passed(self) -> float:
@@ -245,6 +287,7 @@ class _Check:
         told = {(verdict.process, verdict.rule) for verdict in otherwise}
         verdicts = [verdict for one in walked for verdict in Verdicts(self._files, one).all()]
         verdicts = [*otherwise, *(verdict for verdict in verdicts if (verdict.process, verdict.rule) not in told)]
+        verdicts = [*map(begun_twice, self._rivals.values()), *map(begun_beside, self._beside), *verdicts]
         verdicts += self._of_stage_file()
         known = {root.process_id for root in self._roots if root not in unbegun}
         verdicts += [not_there(rule) for rule in self._files.rules if rule.process and rule.process not in known]
@@ -265,7 +308,8 @@ class _Check:
         yield from unseen.sentences()
         yield from _not_begun(unbegun)
         started = {one.process: one.walk.started for one in walked}
-        yield from not_watched(self._files.rules, self._roots, started, world.meant.get("not watched", ()))
+        roots = [root for root in self._roots if root.process_id not in self._rivals]
+        yield from not_watched(self._files.rules, roots, started, world.meant.get("not watched", ()))
 
     def _of_stage_file(self) -> Iterator[Verdict]:
         numbers, (zh, en) = BUILT_IN["stages"]
@@ -326,7 +370,7 @@ def _beginnings(root: Root | None, world: World) -> Iterator[Beginning]:
 
     An application is submitted before anything else: it is what a path begins with where nothing else is said.
     """
-    if root is None or root.is_main:
+    if root is None or APPLICATION_SUBMITTED in root.messages:
         yield Beginning()
     if root is not None:
         for message in root.messages:

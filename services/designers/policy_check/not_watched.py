@@ -8,11 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from services.designers.policy_check.report import Sentence
-from services.designers.policy_check.root_processes import Root, job_types_of
+from services.designers.policy_check.root_processes import REVIEW_JOBS, Root, job_types_of
 from services.designers.policy_check.rules import Rule
-
-# what a review does, in whichever process it is held
-REVIEW_JOBS = frozenset({"open-review", "remind-reviewer", "escalate-review"})
 
 
 def not_watched(

@@ -4,9 +4,10 @@ Processes that meet only by messages do not share a walk: what one of them sends
 what the portal sends does. So each adds its own states, and none multiplies those of another.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from services.designers import required_steps
 from services.designers.policy_check.live_variables import calls
 from services.domain.process.messages import APPLICATION_SUBMITTED
 from services.engine.errors import InvalidModel
@@ -15,13 +16,17 @@ from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
 from services.engine.processing.deployments import Resource
 
+# what a review does, in whichever process it is held
+REVIEW_JOBS = frozenset({"open-review", "remind-reviewer", "escalate-review"})
+
 
 @dataclass(frozen=True)
 class Root:
     """A process that no other calls, or that a message or a timer begins.
 
     ``messages`` are those that begin it, ``timers`` the start events that a timer triggers; ``resources`` are the
-    files that it needs: its own, and those of what it calls.
+    files that it needs: its own, and those of what it calls. ``is_main``: whether it is the case of an application;
+    rules that name no process are about it.
     """
 
     process_id: str
@@ -29,11 +34,17 @@ class Root:
     resources: tuple[Resource, ...]
     job_types: frozenset[str]
     timers: tuple[str, ...] = ()
+    is_main: bool = False
 
-    @property
-    def is_main(self) -> bool:
-        """Whether it is the case of an application; rules that name no process are about it."""
-        return APPLICATION_SUBMITTED in self.messages
+
+@dataclass(frozen=True)
+class Rivals:
+    """Two processes that one message begins, and the types of the jobs that both have."""
+
+    message: str
+    first: str
+    second: str
+    job_types: tuple[str, ...]
 
 
 def find_roots(resources: Sequence[Resource]) -> list[Root]:
@@ -62,7 +73,25 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
                 timers,
             )
         )
+    # a second process may begin beside the case of an application: the case does what the policy requires
+    submitted = [root for root in found if APPLICATION_SUBMITTED in root.messages]
+    main = max(submitted, key=lambda root: len(root.job_types & required_steps.JOBS.keys()), default=None)
+    found = [replace(root, is_main=root is main) for root in found]
     return sorted(found, key=lambda root: (not root.is_main, root.process_id))
+
+
+def find_rivals(roots: Iterable[Root], others: Iterable[Root], job_types: Container[str]) -> Iterator[Rivals]:
+    """Yield which of ``others`` begin by a message that begins one of ``roots`` too, and do the same work.
+
+    ``job_types`` are those that count. What a review does is no such work: any process may hold one.
+    """
+    known = list(roots)
+    for other in others:
+        for root in (one for one in known if one.process_id != other.process_id):
+            shared = sorted(name for name in (root.job_types & other.job_types) - REVIEW_JOBS if name in job_types)
+            for message in root.messages if shared else ():
+                if message in other.messages:
+                    yield Rivals(message, root.process_id, other.process_id, tuple(shared))
 
 
 def job_types_elsewhere(roots: Iterable[Root], root: Root | None) -> frozenset[str]:

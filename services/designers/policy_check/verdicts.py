@@ -13,6 +13,7 @@ from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.monitors import Balance, Precedence, Response
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Sentence, Step, Verdict
+from services.designers.policy_check.root_processes import Rivals
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.unvaried import Unvaried, find_unvaried, find_unvaried_in_tables
 from services.designers.policy_check.unvaried import Values as SeenValues
@@ -38,8 +39,11 @@ BUILT_IN: dict[str, tuple[str, Sentence]] = {
     "never-ends": ("R2", ("每个案件都能结束", "Every case can end")),
     "endless-loop": ("R2", ("没有无止境的循环", "Nothing goes in circles without an end")),
     "lost": ("R2", ("先前会发生的事，改动之后仍会发生", "What could happen before an edit can still happen after it")),
+    "begun-twice": ("R2", ("同一件事不由两个流程办理", "No two processes do the same work for the same message")),
     "stages": ("R22 R24 R27", ("审核环节符合制度", "The review stages are those of the policy")),
 }
+
+_MOST_NAMED = 3  # job types in one sentence
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,41 @@ def not_there(rule: Rule) -> Verdict:
         f"the folder has no process {name} that a message or a timer begins",
     )
     return _of_rule(rule, report.BROKEN, why, name)
+
+
+def begun_twice(rivals: Rivals) -> Verdict:
+    """Return the verdict on two processes of the folder that do the same work for the same message."""
+    zh, en = _shared(rivals)
+    why = (
+        f"消息 {rivals.message} 同时启动流程 {rivals.first} 和 {rivals.second}，{zh}：请删去其中一个",
+        f"the message {rivals.message} begins both {rivals.first} and {rivals.second}, {en}: remove one of the two",
+    )
+    return _of_rivals(why)
+
+
+def begun_beside(rivals: Rivals) -> Verdict:
+    """Return the verdict on a process that stays deployed beside the folder's that does the same; it has another id."""
+    zh, en = _shared(rivals)
+    why = (
+        f"引擎中仍有流程 {rivals.second}，而此文件夹没有它；消息 {rivals.message} 会同时启动它和 {rivals.first}，{zh}："
+        f"请把流程 {rivals.first} 的标识改回 {rivals.second}",
+        f"the engine keeps the process {rivals.second}, which this folder lacks: the message {rivals.message} would "
+        f"begin both it and {rivals.first}, {en}: give {rivals.first} the id {rivals.second} again",
+    )
+    return _of_rivals(why)
+
+
+def _shared(rivals: Rivals) -> Sentence:
+    named, more = rivals.job_types[:_MOST_NAMED], len(rivals.job_types) - _MOST_NAMED
+    return (
+        f"两者都执行 {'、'.join(named)}{'等' if more > 0 else ''}",
+        f"and both do {', '.join(named)}{f' and {more} more' if more > 0 else ''}",
+    )
+
+
+def _of_rivals(why: Sentence) -> Verdict:
+    numbers, (zh, en) = BUILT_IN["begun-twice"]
+    return Verdict("begun-twice", tuple(numbers.split()), zh, en, report.BROKEN, why)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from services.database.tables.applications import Application
 from services.database.tables.deployed_models import DeployedProcess, ModelFile
@@ -33,6 +33,17 @@ def keep_files(uow: UnitOfWork, files: Mapping[str, bytes]) -> dict[str, str]:
             uow.session.add(ModelFile(sha256=digest, name=name, content=files[name], kept_at=uow.now))
     uow.session.flush()  # rows of versions refer to them
     return digests
+
+
+def list_newest(uow: UnitOfWork) -> dict[str, bytes]:
+    """Return the kept file of the newest version of each process, by its digest and name."""
+    rank = func.row_number().over(
+        partition_by=DeployedProcess.process_id,
+        order_by=(DeployedProcess.deployed_at.desc(), DeployedProcess.version.desc()),
+    )
+    newest = select(DeployedProcess.sha256, rank.label("rank")).subquery()
+    query = select(ModelFile).where(ModelFile.sha256.in_(select(newest.c.sha256).where(newest.c.rank == 1)))
+    return {f"{row.sha256[:16]}-{row.name}": row.content for row in uow.session.scalars(query)}
 
 
 def keep_versions(uow: UnitOfWork, digests: Mapping[ProcessVersion, str]) -> None:

@@ -18,6 +18,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, Database
 from services.designers.policy_check import report
 from services.designers.policy_check.report import PartOfReport, Report, Verdict
+from services.engine.processing.deployments import Resource
 from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.places import BPMN
 
@@ -79,6 +80,18 @@ def test_changed_models_are_checked_and_the_result_is_kept(monkeypatch: pytest.M
     assert asked == [folder]
     assert (examined.result, examined.rules, examined.states) == ("clean", 1, 7)
     assert examined.files != deployments.digests()
+
+
+def test_the_check_knows_what_the_engine_has(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    given: list[tuple[str, bytes]] = []
+
+    def check(_folder: Path, _workers: Sequence[object], *, deployed: Sequence[Resource], **_options: object) -> Report:
+        given.extend((one.name, one.content) for one in deployed)
+        return _report()
+
+    monkeypatch.setattr(model_examination, "check", check)
+    model_examination.examine(folder, deployed={"former.bpmn": b"<former />"})
+    assert given == [("former.bpmn", b"<former />")]
 
 
 @pytest.mark.requirement("R2", refuses=True)

@@ -1,20 +1,23 @@
 """Root processes besides the case of an application: each is walked by itself, under the rules about it."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
 from edit_lists import Edit
+from edited_models import add_copy, add_notice
 from other_process_edits import BREAKING, HARMLESS, process_of
-from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, make_folder, workers_beside
+from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, alone, make_folder, workers_beside
 
 from services.designers.policy_check import listing
 from services.designers.policy_check.check import check
 from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.runtime.jobs.worker import Worker
+from services.engine.processing.deployments import Resource
+from services.runtime.jobs.worker import Worker, discover
 
 ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
 
@@ -37,8 +40,8 @@ def test_each_process_is_walked_by_itself_and_is_clean(tmp_path: Path) -> None:
     assert [part.process for part in report.parts] == sorted(ALL)
     assert {v.process for v in report.verdicts} == set(ALL)
     # alone each has the states that it has beside the others
-    alone = check(make_folder(tmp_path / "alone", MATTER), _workers())
-    assert alone.states == next(part.states for part in report.parts if part.process == MATTER)
+    by_itself = check(make_folder(tmp_path / "alone", MATTER), _workers())
+    assert by_itself.states == next(part.states for part in report.parts if part.process == MATTER)
 
 
 @pytest.mark.requirement("R44", "R50", "R65", "R66", "R67")
@@ -89,6 +92,45 @@ def test_rules_about_a_process_that_is_gone_are_broken(tmp_path: Path) -> None:
 
     assert ("moot-means-stop", "the folder has no process matter that a message or a timer begins") in _told(report)
     assert report.exit_code == ExitCode.BROKEN
+
+
+@pytest.mark.requirement("R2")
+def test_a_copy_of_a_process_that_begins_by_the_same_message_is_broken(tmp_path: Path) -> None:
+    models = alone(tmp_path / "models", VIOLATION)
+    add_copy(models, VIOLATION, "a-second")
+
+    report = check(models, discover())
+
+    [(rule, why)] = _told(report)
+    assert rule == "begun-twice"
+    assert why.startswith("the message violation-opened begins both violation and a-second, and both do ")
+    assert why.endswith(": remove one of the two")
+
+
+@pytest.mark.requirement("R2")
+def test_a_process_under_another_id_stands_beside_the_one_that_the_engine_keeps(tmp_path: Path) -> None:
+    models = alone(tmp_path / "models", VIOLATION)
+    former = Path(shutil.copytree(models, tmp_path / "former"))
+    add_copy(former, VIOLATION, "the-former")
+    kept = [Resource("former.bpmn", (former / "the-former.bpmn").read_bytes())]
+
+    [(rule, why)] = _told(check(models, discover(), deployed=kept))
+
+    assert rule == "begun-twice"
+    assert why.startswith("the engine keeps the process the-former, which this folder lacks: the message violation-ope")
+    assert why.endswith(": give violation the id the-former again")
+    same = [Resource(path.name, path.read_bytes()) for path in models.glob("*.bpmn")]
+    assert _told(check(models, discover(), deployed=same)) == []
+
+
+def test_a_process_beside_another_that_begins_by_the_same_message_is_one_of_its_own(tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", VIOLATION)
+    add_notice(models, "violation-opened", "a-notice")
+
+    report = check(models, _workers())
+
+    assert _told(report) == []
+    assert {part.process for part in report.parts} == {VIOLATION, "a-notice"}
 
 
 def test_a_process_whose_message_nobody_sends_is_not_clean(tmp_path: Path) -> None:

@@ -6,19 +6,22 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from edited_models import Model, timer_start
+from edited_models import Model, add_notice, timer_start
 from engine_harness import EngineHarness
 from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, add_to_shipped, alone, make_folder
 from played_case import PlayedCase, workers
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
+from services.designers.lint.check import find
+from services.designers.lint.findings import Level
 from services.designers.model_diff import diff
 from services.designers.play.models import SUBMISSION, Beginning, load
 from services.designers.policy_check.files import read
 from services.designers.policy_check.root_processes import find_roots, main_resources
 from services.designers.simulation.models import Models as SimulatedModels
 from services.engine.processing.deployments import deploy
+from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
 ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
@@ -65,6 +68,19 @@ def test_a_process_that_others_call_and_a_timer_begins_is_a_root_of_its_own(tmp_
 
     assert set(roots) == {MATTER, "review"}
     assert (roots["review"].messages, roots["review"].timers) == ((), ("Event_Nightly",))
+
+
+def test_the_case_of_an_application_is_the_process_that_does_what_the_policy_requires(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BPMN, tmp_path / "models"))
+    add_notice(folder, "application-submitted", "a-notice")
+
+    first, *others = find_roots(read(folder).resources)
+
+    assert first.process_id == "video-retrieval"
+    assert first.is_main
+    assert not any(other.is_main for other in others)
+    assert "a-notice" in {other.process_id for other in others}
+    assert [one for one in find(folder, discover(), templates=False) if one.level is Level.ERROR] == []
 
 
 @pytest.mark.requirement("R2")

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.deployed_models import DeployedProcess, ModelFile
 from services.database.tables.process_steps import ProcessStep
 from services.domain.applications import opening
-from services.domain.process import steps
+from services.domain.process import deployed_models, steps
 from services.domain.process.deployed_models import ProcessVersion
 from services.domain.process.steps import JobReference
 from services.runtime.engine_client import DeployedProcess as Deployed
@@ -52,6 +53,16 @@ def shown(desk: ReviewDesk, case: str) -> tuple[Any, ...]:
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.both_databases
+def test_the_engine_keeps_the_newest_version_of_each_process(desk: ReviewDesk) -> None:
+    deploy(desk, FIRST, b"one")
+    desk.clock.turn(timedelta(days=1))
+    deploy(desk, ProcessVersion("violation", 1, 101), b"a violation")
+    deploy(desk, SECOND, b"two")
+
+    assert sorted(desk.run(deployed_models.list_newest).values()) == [b"a violation", b"two"]
 
 
 @pytest.mark.both_databases
