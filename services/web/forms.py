@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
@@ -19,6 +20,7 @@ CSRF_FIELD = "csrf_token"
 MOST_FIELDS, MOST_FILES = 5000, 20
 LONGEST_NAME, DEEPEST = 100, 6  # of a field: items-0-cameraId lies two steps deep
 MARKED = Message("the marked field")
+UTF_8 = (b"utf-8", b"utf8")
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -119,11 +121,15 @@ def _lists(value: Any) -> Any:
 async def typed(request: Request) -> TypedForm:
     """Return the form of this request, empty without one. ``visitor`` checks its CSRF token.
 
-    Raises Refused for more fields than any form of ours has, before they are parsed.
+    Raises Refused for more fields than any form of ours has, before they are parsed, and for a charset that is not
+    UTF-8.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORM_TYPES:
         return TypedForm(FormData())
+    if parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").lower() not in UTF_8:
+        # the sender would choose the codec: punycode raises what no parser expects, UTF-7 makes lone surrogates
+        raise _wrong("form-wrong")
     if kind == FORM_TYPES[0] and (await request.body()).count(b"&") >= MOST_FIELDS:
         raise _wrong("too-many-fields")
     try:

@@ -71,6 +71,18 @@ async def test_no_form_breaks_a_page(portal: Portal, bomb: str) -> None:
 
 
 @pytest.mark.requirement("R52", refuses=True)
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-7", "unicode_escape", "latin-1"])
+async def test_no_form_chooses_how_its_bytes_are_read(portal: Portal, charset: str) -> None:
+    body = (part("login", "+2AA-") + part("name_zh", "\\ud800") + "--b--\r\n").encode()
+    browser = await portal.signed_in("admin")
+    for path in ("/login", "/language", "/admin/departments"):
+        answer = await browser.post(path, content=body, headers={"Content-Type": f"{PARTS}; charset={charset}"})
+        assert answer.status_code == 422, (path, answer.status_code)
+    answer = await browser.post("/language", content=body, headers={"Content-Type": f"{PARTS}; charset=UTF-8"})
+    assert answer.status_code < 400, answer.status_code
+
+
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("deep", ["[" * 200_000, '{"a":' * 200_000, '{"reason":' + '"\\u0000' * 9, "9" * 100_000])
 async def test_no_depth_and_no_packing_breaks_the_api(portal: Portal, deep: str) -> None:
     browser = await portal.signed_in("drafter")
