@@ -118,6 +118,11 @@ def _lists(value: Any) -> Any:
     return inner
 
 
+def whole_number(text: str) -> int:
+    """Return the number of up to nine digits; 0 for anything else, of which the caller says what is wrong."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 async def typed(request: Request) -> TypedForm:
     """Return the form of this request, empty without one. ``visitor`` checks its CSRF token.
 

@@ -37,7 +37,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, translate
 from services.web import days, lists
 from services.web.dependencies import GivenDatabase
-from services.web.forms import Typed, TypedForm
+from services.web.forms import Typed, TypedForm, whole_number
 from services.web.schemas import Body, Identifier, SearchText
 from services.web.visitor import Visiting, Visitor
 
@@ -273,8 +273,7 @@ def _days_of(typed: TypedForm) -> int | None:
     """Read after how many days a work order is due; None where the form does not say; 0 for what is no number."""
     if "days" not in typed:
         return None
-    given = typed.text("days")
-    return int(given) if given.isascii() and given.isdigit() else 0
+    return whole_number(typed.text("days"))
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:

@@ -24,6 +24,7 @@ FILM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\
 FORMS = (
     ("drafter", "/apply/save"), ("drafter", "/uploads"), ("drafter", "/hand-overs/unknown/return"),
     ("admin", "/admin/people/new"), ("admin", "/admin/recorders/new"), ("head", "/login"),
+    ("drafter", "/sittings/unknown/end"), ("drafter", "/copies/unknown/redact"),
 )  # fmt: skip
 
 
@@ -51,6 +52,10 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a header without end": (PARTS, lambda: b"--b\r\nX: " + b"a" * (LARGEST_BODY - 100)),
     "no boundary": ("multipart/form-data", lambda: b"x"),
     "a boundary that is none": ("multipart/form-data; boundary=" + "b" * 5000, lambda: b"x"),
+    "JSON of many steps": (
+        FORM,
+        lambda: b"leaves-0-visitorId=a&leaves-0-strokes=%b&recipe=%b" % ((b"[" * 100_000,) * 2),
+    ),
     "bytes that are no text": (FORM, lambda: bytes(range(256)) + b"=%ff%fe%00"),
     "packed": (FORM, lambda: gzip.compress(b"reason=x&" * 1000)),
 }
