@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Refused
-from services.runtime.translations import Capitalised, Message, Text
+from services.runtime.translations import Capitalised, Message
 from services.web.errors import sentence
 
 CSRF_FIELD = "csrf_token"
@@ -73,9 +74,11 @@ class TypedForm:
             return model.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            field = "-".join(str(part) for part in first["loc"])
-            message = _sentence(first, field)
-            raise Refused(first["type"].replace("_", "-"), message, status=422, field=field) from error
+            raise _invalid(first, "-".join(str(part) for part in first["loc"])) from error
+
+    def words(self, name: str, kind: Any) -> str:
+        """Return the field's text as a body would take it whose field has this type, such as ``Paragraph``."""
+        return checked(kind, self.text(name), name)
 
     def _values(self, model: type[BaseModel]) -> dict[str, Any]:
         lists = {info.alias or name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
@@ -86,10 +89,24 @@ class TypedForm:
         return {name: texts if name in lists else texts[-1] for name, texts in texts_by_name.items()}
 
 
-def _sentence(error: Any, field: str) -> Text:
-    """What is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
+def checked(kind: Any, text: str, field: str) -> str:
+    """Return the text as a body would take it whose field has this type; Refused names ``field``."""
+    try:
+        return cast("str", _adapter(kind).validate_python(text))
+    except ValidationError as error:
+        raise _invalid(error.errors()[0], field) from error
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _invalid(error: Any, field: str) -> Refused:
+    """Say what is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
     called = field if error["type"] == "extra_forbidden" else MARKED
-    return Capitalised(sentence(error["type"], {**error.get("ctx", {}), "message": error["msg"], "field": called}))
+    said = sentence(error["type"], {**error.get("ctx", {}), "message": error["msg"], "field": called})
+    return Refused(error["type"].replace("_", "-"), Capitalised(said), status=422, field=field)
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
