@@ -44,6 +44,8 @@ SENTENCES: Mapping[str, Message] = {
     "less_than_equal": Message("{field} must be {le} or less."),
     "int_parsing": Message("{field} must be a whole number."),
     "control_character": Message("{field} contains a control character: remove it."),
+    "nothing_visible": Message("{field} has no visible character: enter text."),
+    "hidden_character": Message("{field} contains a character that nobody sees: remove it."),
     "moment_format": Message("Enter {field} as a date and time with time zone, such as 2026-01-31T08:00:00+08:00."),
     "moment_range": Message("{field} must be between 1970 and 2199."),
     "json_invalid": Message("The body is not valid JSON: correct it."),

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Refused
-from services.runtime.translations import Capitalised, Message, Text
+from services.runtime.translations import Capitalised, Message
 from services.web.errors import sentence
 
 CSRF_FIELD = "csrf_token"
@@ -19,6 +21,7 @@ CSRF_FIELD = "csrf_token"
 MOST_FIELDS, MOST_FILES = 5000, 20
 LONGEST_NAME, DEEPEST = 100, 6  # of a field: items-0-cameraId lies two steps deep
 MARKED = Message("the marked field")
+UTF_8 = (b"utf-8", b"utf8")
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,9 +74,11 @@ class TypedForm:
             return model.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            field = "-".join(str(part) for part in first["loc"])
-            message = _sentence(first, field)
-            raise Refused(first["type"].replace("_", "-"), message, status=422, field=field) from error
+            raise _invalid(first, "-".join(str(part) for part in first["loc"])) from error
+
+    def words(self, name: str, kind: Any) -> str:
+        """Return the field's text as a body would take it whose field has this type, such as ``Paragraph``."""
+        return checked(kind, self.text(name), name)
 
     def _values(self, model: type[BaseModel]) -> dict[str, Any]:
         lists = {info.alias or name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
@@ -84,10 +89,24 @@ class TypedForm:
         return {name: texts if name in lists else texts[-1] for name, texts in texts_by_name.items()}
 
 
-def _sentence(error: Any, field: str) -> Text:
-    """What is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
+def checked(kind: Any, text: str, field: str) -> str:
+    """Return the text as a body would take it whose field has this type; Refused names ``field``."""
+    try:
+        return cast("str", _adapter(kind).validate_python(text))
+    except ValidationError as error:
+        raise _invalid(error.errors()[0], field) from error
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _invalid(error: Any, field: str) -> Refused:
+    """Say what is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
     called = field if error["type"] == "extra_forbidden" else MARKED
-    return Capitalised(sentence(error["type"], {**error.get("ctx", {}), "message": error["msg"], "field": called}))
+    said = sentence(error["type"], {**error.get("ctx", {}), "message": error["msg"], "field": called})
+    return Refused(error["type"].replace("_", "-"), Capitalised(said), status=422, field=field)
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,14 +135,23 @@ def _lists(value: Any) -> Any:
     return inner
 
 
+def whole_number(text: str) -> int:
+    """Return the number of up to nine digits; 0 for anything else, of which the caller says what is wrong."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 async def typed(request: Request) -> TypedForm:
     """Return the form of this request, empty without one. ``visitor`` checks its CSRF token.
 
-    Raises Refused for more fields than any form of ours has, before they are parsed.
+    Raises Refused for more fields than any form of ours has, before they are parsed, and for a charset that is not
+    UTF-8.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORM_TYPES:
         return TypedForm(FormData())
+    if parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").lower() not in UTF_8:
+        # the sender would choose the codec: punycode raises what no parser expects, UTF-7 makes lone surrogates
+        raise _wrong("form-wrong")
     if kind == FORM_TYPES[0] and (await request.body()).count(b"&") >= MOST_FIELDS:
         raise _wrong("too-many-fields")
     try:

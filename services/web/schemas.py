@@ -20,6 +20,15 @@ _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 # Control characters, and those that turn the direction of writing: a reviewer reads what was typed, in its order.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# What no font draws, beside control characters and white space (Unicode's Default_Ignorable_Code_Point, the blank of
+# braille, fillers of Hangul): a text of nothing else is none. Between letters and in emoji some of it is usual.
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_NOTHING = re.compile(rf"[\s{_UNSEEN}]+")
+_HIDDEN = re.compile(f"[{_UNSEEN}]")
+
 
 def _no_number(value: Any) -> Any:
     """Refuse a bare number: whether it means seconds or milliseconds would be a guess (F4)."""
@@ -37,6 +46,15 @@ def _in_range(moment: datetime) -> datetime:
 def no_control(text: str) -> str:
     if _CONTROL.search(text):
         raise PydanticCustomError("control_character", "control character")
+    if text.strip() and _NOTHING.fullmatch(text):
+        raise PydanticCustomError("nothing_visible", "no visible character")
+    return text
+
+
+def seen(text: str) -> str:
+    """Refuse a name with a character that nobody sees: it would look like another's."""
+    if _HIDDEN.search(text):
+        raise PydanticCustomError("hidden_character", "hidden character")
     return text
 
 
@@ -48,6 +66,7 @@ def one_line(text: str) -> str:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Name = Annotated[Line, AfterValidator(seen)]
 Code = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]

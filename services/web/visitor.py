@@ -136,7 +136,7 @@ def flash(answer: Response, message: Text, kind: str = "") -> None:
 
 def flashed(request: Request) -> tuple[dict[str, str], str] | None:
     """Return the sentence (by language) and its kind that the page before left; shown escaped, never trusted."""
-    with suppress(KeyError, ValueError, TypeError):
+    with suppress(KeyError, ValueError, TypeError, RecursionError):
         sentences, kind = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH_COOKIE]))
         shown = {language: str(sentences[language])[:300] for language in languages.known()}
         return shown, "refused" if kind == "refused" else ""

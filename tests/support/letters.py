@@ -1,5 +1,6 @@
 """PDFs that a person may attach, and what only looks like a letter."""
 
+import base64
 import io
 import zipfile
 import zlib
@@ -61,6 +62,61 @@ def bomb(size: int) -> bytes:
 
 def packed_twice() -> bytes:
     return _with_stream(zlib.compress(_packed_zeroes(1 << 20)), ["/FlateDecode", "/FlateDecode"])
+
+
+def packed_as_text(size: int) -> bytes:
+    """As ``bomb``, with what is packed written as hexadecimal digits."""
+    return _with_stream(_packed_zeroes(size).hex().encode() + b">", ["/ASCIIHexDecode", "/FlateDecode"])
+
+
+def with_packed_text() -> bytes:
+    """A PDF of a program that writes what it packs as text, as several do."""
+    return _with_stream(base64.a85encode(zlib.compress(bytes(1000))) + b"~>", ["/ASCII85Decode", "/FlateDecode"])
+
+
+def bomb_by_reference(size: int) -> bytes:
+    """As ``bomb``, with a filter that is named in another object."""
+    writer = blank()
+    stream = StreamObject()
+    stream._data = _packed_zeroes(size)
+    stream[NameObject("/Filter")] = ArrayObject([writer._add_object(NameObject("/FlateDecode"))])
+    stream[NameObject("/Length")] = NumberObject(len(stream._data))
+    writer.root_object[NameObject("/Unused")] = writer._add_object(stream)
+    return written(writer)
+
+
+def image_by_reference(side: int) -> bytes:
+    """A PDF with an image whose sides are named in another object."""
+    writer = blank()
+    of_image = writer._add_object(NumberObject(side))
+    image = StreamObject()
+    image._data = b"x"
+    image.update({NameObject(name): of_image for name in ("/Width", "/Height")})
+    image[NameObject("/Length")] = NumberObject(1)
+    writer.root_object[NameObject("/Unused")] = writer._add_object(image)
+    return written(writer)
+
+
+def calling(*, page: bool) -> bytes:
+    """A PDF that calls an address by itself: when it or its page is opened, after going to the page."""
+    writer = blank()
+    call = DictionaryObject({NameObject("/S"): NameObject("/URI"), NameObject("/URI"): TextStringObject("http://x")})
+    action = DictionaryObject({NameObject("/S"): NameObject("/Named"), NameObject("/N"): NameObject("/FirstPage")})
+    action[NameObject("/Next")] = ArrayObject([writer._add_object(call)])
+    if page:
+        writer.pages[0][NameObject("/AA")] = DictionaryObject({NameObject("/O"): action})
+    else:
+        writer.root_object[NameObject("/OpenAction")] = writer._add_object(action)
+    return written(writer)
+
+
+def linked() -> bytes:
+    """A PDF with a link that a reader may follow."""
+    writer = blank()
+    call = DictionaryObject({NameObject("/S"): NameObject("/URI"), NameObject("/URI"): TextStringObject("http://x")})
+    link = DictionaryObject({NameObject("/Subtype"): NameObject("/Link"), NameObject("/A"): call})
+    writer.pages[0][NameObject("/Annots")] = ArrayObject([writer._add_object(link)])
+    return written(writer)
 
 
 def _packed_zeroes(size: int) -> bytes:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.domain.accounts.staff import Details
 from services.web.language import KnownLanguage
-from services.web.schemas import Answer, Body, Identifier, Line
+from services.web.schemas import Answer, Body, Identifier, Name
 
 Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s<>\"']+@[^@\s<>\"']+$")]
 
@@ -17,7 +17,7 @@ ChatId = Annotated[str, Field(max_length=128, pattern=r"^[^@\s|,;<>\"'\\][^\s|,;
 class PersonBody(Body):
     """``chatId``: the person's id in the organisation's chat app."""
 
-    name: Line
+    name: Name
     department_id: Identifier
     email: Email | None = None
     locale: KnownLanguage = "zh"
@@ -28,7 +28,7 @@ class PersonBody(Body):
 
 
 class NewPerson(PersonBody):
-    login: Line
+    login: Name
 
 
 class DepartmentAnswer(Answer):

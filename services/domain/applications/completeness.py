@@ -28,6 +28,7 @@ CHECK = "preliminary-review"
 CHECK_ACT = "check the application"
 STORABLE = timedelta(seconds=LARGEST_OBJECT / FASTEST_CAMERA)  # at any rate that cameras have: 46 hours
 USUAL_RATE = 8_000_000 / 8  # bytes a second, of a camera whose own rate is not known yet
+FILLERS = "\u115f\u1160\u3164\uffa0"  # letters of Hangul that nobody sees
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
@@ -277,4 +278,4 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
 
 def _meaning(text: str) -> int:
     """Return how many letters, digits or characters a text has; blanks and punctuation say nothing."""
-    return sum(unicodedata.category(letter)[0] in "LN" for letter in text)
+    return sum(unicodedata.category(letter)[0] in "LN" and letter not in FILLERS for letter in text)

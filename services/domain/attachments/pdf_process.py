@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pypdf
@@ -63,6 +63,11 @@ NAMES = {
 RAW = {b"/JavaScript": "script", b"/Launch": "launch", b"/EmbeddedFile": "embedded", b"/RichMedia": "embedded"}
 # How many times larger a filter's output can be than its input.
 GROWTH = {"/LZWDecode": 2800, "/RunLengthDecode": 64}
+# Filters that write bytes as text: programs put them around what is packed.
+AS_TEXT: Mapping[str, Callable[[bytes], Any]] = {
+    **dict.fromkeys(("/ASCIIHexDecode", "/AHx"), pypdf.filters.ASCIIHexDecode.decode),
+    **dict.fromkeys(("/ASCII85Decode", "/A85"), pypdf.filters.ASCII85Decode.decode),
+}
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
@@ -108,7 +113,7 @@ def _fault(value: Any, depth: int) -> str:
     if not isinstance(value, DictionaryObject):
         return ""
     entries = list(dict.items(value))
-    named = (KEYS.get(str(key)) or _named(str(key), inner) for key, inner in entries)
+    named = (KEYS.get(str(key)) or _named(str(key), inner) or _begun(str(key), inner) for key, inner in entries)
     inside = (_fault(inner, depth + 1) for _, inner in entries if not isinstance(inner, IndirectObject))
     return next((fault for fault in (*named, *inside) if fault), "") or _too_large(value)
 
@@ -116,26 +121,50 @@ def _fault(value: Any, depth: int) -> str:
 def _named(key: str, value: Any) -> str:
     if key not in ("/S", "/Subtype", "/Type"):
         return ""
-    return NAMES.get(str(value.get_object() if isinstance(value, IndirectObject) else value), "")
+    return NAMES.get(str(_resolved(value)), "")
+
+
+def _begun(key: str, value: Any) -> str:
+    """Look at what is done without a click: it calls no address. Links, which people follow, are usual in letters."""
+    if key not in ("/OpenAction", "/AA"):
+        return ""
+    given = _resolved(value)
+    actions = given.values() if key == "/AA" and isinstance(given, DictionaryObject) else [given]
+    return "launch" if any(_calls(action, 0) for action in actions) else ""
+
+
+def _calls(action: Any, depth: int) -> bool:
+    action = _resolved(action)
+    if not isinstance(action, DictionaryObject):
+        return False  # a place in the file itself
+    following = _resolved(action.get("/Next"))
+    more = following if isinstance(following, ArrayObject) else [following]
+    called = str(_resolved(action.get("/S"))) == "/URI" or depth > DEEPEST
+    return called or any(_calls(one, depth + 1) for one in more)
+
+
+def _resolved(value: Any) -> Any:
+    return value.get_object() if isinstance(value, IndirectObject) else value
 
 
 def _too_large(value: DictionaryObject) -> str:
-    width, height = (value.get(side, 0) for side in ("/Width", "/Height"))
+    width, height = (_resolved(value.get(side, 0)) for side in ("/Width", "/Height"))
     return "bomb" if isinstance(width, int) and isinstance(height, int) and width * height > MOST_PIXELS else ""
 
 
 def _unpacked(stream: StreamObject) -> int:
     """Return how many bytes the stream unpacks to; more than allowed of one as if it were all."""
-    named = stream.get("/Filter", [])
-    filters = [str(one) for one in (named if isinstance(named, ArrayObject) else [named])]
-    size = len(stream._data)
+    named = _resolved(stream.get("/Filter", []))
+    filters = [str(_resolved(one)) for one in (named if isinstance(named, ArrayObject) else [named])]
+    rest, size = bytes(stream._data), len(stream._data)
+    while filters and filters[0] in AS_TEXT:
+        rest = bytes(AS_TEXT[filters.pop(0)](rest))
     if not filters or filters[0] not in ("/FlateDecode", "/Fl"):
         growth = max((GROWTH.get(one, 1) for one in filters), default=1)
         return size if size * growth <= MOST_OF_STREAM else MOST_OF_ALL + 1
     if any(one in ("/FlateDecode", "/Fl", *GROWTH) for one in filters[1:]):
         return MOST_OF_ALL + 1  # packed twice: no program that makes letters does that
     packed, size = zlib.decompressobj(), 0
-    rest = bytes(stream._data)
     try:
         while rest and not packed.eof:
             size += len(packed.decompress(rest, PIECE))

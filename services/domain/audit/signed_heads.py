@@ -31,6 +31,7 @@ class SignedHeads:
     signed_at: datetime | None = None
     lost: list[str] = field(default_factory=list)  # keys of heads that a recorded restore has lost
     in_store: int = 0
+    store_unread: bool = False  # it was to be read, and could not be
 
     def reject_restores(self) -> None:
         """Count the lost heads as faults: a forger of the database can also record a restore."""

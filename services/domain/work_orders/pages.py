@@ -37,8 +37,8 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, translate
 from services.web import days, lists
 from services.web.dependencies import GivenDatabase
-from services.web.forms import Typed, TypedForm
-from services.web.schemas import Body, Identifier, SearchText
+from services.web.forms import Typed, TypedForm, checked, whole_number
+from services.web.schemas import Body, Identifier, Note, Paragraph, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -207,7 +207,7 @@ async def verify_work_order(
             if typed.text(f"answer-{question.code}")
         }
         due_at = days.optional(typed.text("dueDay"), visitor.zone, "dueDay", last=True)
-        verdict = Verdict(typed.text("outcome"), answers, typed.text("reason"), due_at)
+        verdict = Verdict(typed.text("outcome"), answers, typed.words("reason", Paragraph), due_at)
         await database.run(visitor.actor, service.verify, work_order_id, verdict, proof)
     except Refused as refusal:
         return await _again(visitor, database, work_order_id, refusal, typed)
@@ -248,7 +248,7 @@ async def change_schedule(
         values = Values(
             typed.text("every"), doer, verifier, typed.text("active") == "true", _checklist_of(typed), _days_of(typed)
         )
-        schedules.change_schedule(uow, schedule_code, values, typed.text("reason"), was=before)
+        schedules.change_schedule(uow, schedule_code, values, typed.words("reason", Note), was=before)
 
     try:
         await database.run(visitor.actor, run)
@@ -263,7 +263,8 @@ def _checklist_of(typed: TypedForm) -> tuple[Item, ...] | None:
     """Read the questions of the form, without the rows that are empty; None where it has no rows."""
     if "itemCode" not in typed:
         return None
-    rows = list(zip(*(typed.all(name) for name in ("itemCode", "itemZh", "itemEn")), strict=False))
+    texts = ([checked(Paragraph, text, name) for text in typed.all(name)] for name in ("itemCode", "itemZh", "itemEn"))
+    rows = list(zip(*texts, strict=False))
     used = {code for code, *_ in rows}
     free = (code for number in count(1) if (code := f"question-{number}") not in used)
     return tuple(Item(code or next(free), zh.strip(), en.strip()) for code, zh, en in rows if zh.strip() or en.strip())
@@ -273,8 +274,7 @@ def _days_of(typed: TypedForm) -> int | None:
     """Read after how many days a work order is due; None where the form does not say; 0 for what is no number."""
     if "days" not in typed:
         return None
-    given = typed.text("days")
-    return int(given) if given.isascii() and given.isdigit() else 0
+    return whole_number(typed.text("days"))
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:
@@ -295,11 +295,11 @@ def _said_in(typed: TypedForm) -> Done:
     """Read the answers to the checklist."""
     return Done(
         {
-            name.removeprefix("answer-"): Answered(typed.text(name), typed.text(f"note-{name[7:]}"))
+            name.removeprefix("answer-"): Answered(typed.text(name), typed.words(f"note-{name[7:]}", Note))
             for name in typed.fields
             if name.startswith("answer-")
         },
-        typed.text("note"),
+        typed.words("note", Paragraph),
     )
 
 

@@ -19,7 +19,7 @@ from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web.dependencies import GivenDatabase
-from services.web.forms import Typed, TypedForm
+from services.web.forms import Typed, TypedForm, whole_number
 from services.web.schemas import Body, Line
 from services.web.visitor import Visiting, Visitor
 
@@ -165,7 +165,7 @@ def _asked(trial: Trial, zone: str) -> tuple[datetime, timedelta]:
         start = None
     if start is None or start.tzinfo is not None or not tables.FIRST_YEAR <= start.year < tables.LAST_YEAR:
         raise Refused("calendar-start", "Enter a date and time.", status=422, field="start")
-    number = int(trial.amount) if trial.amount.isascii() and trial.amount.isdecimal() else 0
+    number = whole_number(trial.amount)
     if not 1 <= number <= MOST or trial.unit not in UNITS:
         raise Refused("calendar-limit", "Enter a whole number from 1 to {most}.", status=422, field="amount", most=MOST)
     return start.replace(tzinfo=ZoneInfo(zone)), number * UNITS[trial.unit]

@@ -24,6 +24,7 @@ FILM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\
 FORMS = (
     ("drafter", "/apply/save"), ("drafter", "/uploads"), ("drafter", "/hand-overs/unknown/return"),
     ("admin", "/admin/people/new"), ("admin", "/admin/recorders/new"), ("head", "/login"),
+    ("drafter", "/sittings/unknown/end"), ("drafter", "/copies/unknown/redact"),
 )  # fmt: skip
 
 
@@ -51,6 +52,10 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a header without end": (PARTS, lambda: b"--b\r\nX: " + b"a" * (LARGEST_BODY - 100)),
     "no boundary": ("multipart/form-data", lambda: b"x"),
     "a boundary that is none": ("multipart/form-data; boundary=" + "b" * 5000, lambda: b"x"),
+    "JSON of many steps": (
+        FORM,
+        lambda: b"leaves-0-visitorId=a&leaves-0-strokes=%b&recipe=%b" % ((b"[" * 100_000,) * 2),
+    ),
     "bytes that are no text": (FORM, lambda: bytes(range(256)) + b"=%ff%fe%00"),
     "packed": (FORM, lambda: gzip.compress(b"reason=x&" * 1000)),
 }
@@ -68,6 +73,18 @@ async def test_no_form_breaks_a_page(portal: Portal, bomb: str) -> None:
         answer = await browsers[login].post(path, **sent)  # type: ignore[arg-type]  # of the two
         assert answer.status_code < 500, (path, answer.status_code)
         assert answer.status_code == 422 or not counted, (path, answer.status_code)
+
+
+@pytest.mark.requirement("R52", refuses=True)
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-7", "unicode_escape", "latin-1"])
+async def test_no_form_chooses_how_its_bytes_are_read(portal: Portal, charset: str) -> None:
+    body = (part("login", "+2AA-") + part("name_zh", "\\ud800") + "--b--\r\n").encode()
+    browser = await portal.signed_in("admin")
+    for path in ("/login", "/language", "/admin/departments"):
+        answer = await browser.post(path, content=body, headers={"Content-Type": f"{PARTS}; charset={charset}"})
+        assert answer.status_code == 422, (path, answer.status_code)
+    answer = await browser.post("/language", content=body, headers={"Content-Type": f"{PARTS}; charset=UTF-8"})
+    assert answer.status_code < 400, answer.status_code
 
 
 @pytest.mark.requirement("R52", refuses=True)

@@ -1,5 +1,6 @@
 """What nobody of good will sends: it is refused in the one shape, with a documented status, and nothing breaks."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from services.runtime.settings import Settings
 from services.runtime.spans import Span
 from services.web import ranges
 from services.web.middleware import LARGEST_BODY
+from services.web.visitor import FLASH_COOKIE
 
 pytestmark = pytest.mark.both_databases
 
@@ -82,6 +84,8 @@ async def test_a_form_takes_real_moments_and_zones_and_readable_text_only(portal
         ({"purposeCategory": "security\x00incident"}, "control-character"),
         ({"reason": "\u202e过经认确要需，失丢物货门号三"}, "control-character"),
         ({"reason": "\ud800"}, "string-unicode"),
+        ({"reason": "\u200b\u2800 \u3164\ufe0f\ufeff"}, "nothing-visible"),
+        ({"placeOfUse": "\u2060"}, "nothing-visible"),
         ({"requestedUseDays": 10**40}, "less-than-equal"),
         ({"requestedUseDays": -1}, "greater-than-equal"),
         ({"subjectIds": ["nobody"]}, "unknown"),
@@ -94,6 +98,18 @@ async def test_a_form_takes_real_moments_and_zones_and_readable_text_only(portal
         answer = await drafter.post("/api/applications", content=body, headers={"Content-Type": "application/json"})
         assert refused(answer, 422) == code, changes
     assert (await drafter.get("/api/applications")).json() == []
+
+
+@pytest.mark.requirement("R16", "R52", refuses=True)
+async def test_no_name_of_a_person_or_department_looks_like_anothers_by_what_nobody_sees(portal: Portal) -> None:
+    admin = await portal.signed_in("admin")
+    department = (await admin.get("/api/departments")).json()[0]
+    for hidden in ("\u200b", "\u200d", "\u00ad", "\ufe0f", "\u3164", "\U000e0041"):
+        person = {"login": "another", "name": f"{department['nameZh']}{hidden}", "departmentId": department["id"]}
+        assert refused(await admin.post("/api/people", json=person), 422) == "hidden-character"
+        assert refused(await admin.post("/api/people", json={**person, "name": hidden}), 422) == "nothing-visible"
+        named = {"nameZh": f"{hidden}{department['nameZh']}", "nameEn": "Office", "kind": "business"}
+        assert refused(await admin.post("/api/departments", json=named), 422) == "hidden-character"
 
 
 async def test_a_body_that_is_none_or_too_large_is_refused_before_it_is_read(portal: Portal) -> None:
@@ -144,6 +160,13 @@ async def test_an_address_has_one_spelling_and_no_hidden_characters(portal: Port
 
 
 @pytest.mark.requirement("R20", refuses=True)
+async def test_no_cookie_that_another_host_has_set_breaks_the_pages(portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+    for planted in (b"[" * 3000, b"{", b"[[], 1]", b"\xff", b'[{"zh": "x", "en": "x"}, {}]'):
+        browser.cookies.set(FLASH_COOKIE, base64.urlsafe_b64encode(planted).decode())
+        assert (await browser.get("/account")).status_code == 200, planted[:10]
+
+
 async def test_coverage_of_any_span_is_an_answer_or_a_refusal(portal: Portal) -> None:
     drafter = await portal.signed_in("drafter")
 

@@ -137,12 +137,19 @@ def test_a_checkpoint_in_the_store_is_as_it_was_put_there_and_stays_under_its_lo
     assert "it is no longer retained until 2050" in told
 
 
-def test_a_store_that_is_away_is_told_and_the_books_are_checked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.requirement("R52", refuses=True)
+def test_nothing_is_called_as_it_was_written_while_the_store_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.trail.grow(2)
     monkeypatch.setenv("FOOTAGE_DESK_STORE__ENDPOINT", "127.0.0.1:1")
     told = desk.audit("verify")
-    assert told.exit_code == 0
+    assert told.exit_code == 1
     assert "The store could not be read" in told.output
+    assert "is as it was written" not in told.output
+    assert desk.audit("verify", "--without-store").exit_code == 0
+    desk.trail.tamper("UPDATE audit_events SET actor_id = 'another' WHERE seq = 2")
+    assert "✗ event 2" in desk.audit("verify").output  # its rows are checked all the same
 
 
 def test_without_the_log_s_public_keys_nothing_signed_is_believed(desk: Desk) -> None:

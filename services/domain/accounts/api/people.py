@@ -14,7 +14,7 @@ from services.domain.staffing import leaving
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment, WrongLine
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment, Name, WrongLine
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -41,8 +41,8 @@ class AbsenceBody(Body):
 
 
 class DepartmentBody(Body):
-    name_zh: Line
-    name_en: Line
+    name_zh: Name
+    name_en: Name
     kind: Line
     superior_id: Identifier | None = None
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from starlette.datastructures import FormData
 
 from services.domain.applications import forms
@@ -17,7 +18,8 @@ from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message, Text
-from services.web.forms import TypedForm
+from services.web.forms import TypedForm, checked
+from services.web.schemas import no_control
 
 TEXTS = {
     "title": "title",
@@ -49,7 +51,7 @@ LISTS = {
 PEOPLE = ("custodianId", "recipientIds", "subjectIds")  # fields that name people, who are searched for
 ITEM = ("cameraId", "start", "startWhich", "end", "endWhich")
 _ITEM_FIELD = re.compile(r"items-([0-9]{1,3})-([a-zA-Z]+)")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+Typeable = Annotated[str, AfterValidator(no_control)]
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,8 @@ def to_json(typed: TypedForm) -> dict[str, Any]:
 
 
 def require_text(name: str, text: str) -> None:
-    """Raise Refused for control characters: a reviewer reads what was typed, in its order."""
-    if _CONTROL.search(text):
-        raise Refused(
-            "control-character",
-            "The text contains a control character: remove it.",
-            status=422,
-            field=name,
-        )
+    """Raise Refused for control characters, and where nothing is seen: a reviewer reads what was typed, in order."""
+    checked(Typeable, text, name)
 
 
 def on_page(refusal: Refused) -> Refused:

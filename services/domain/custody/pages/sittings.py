@@ -113,7 +113,7 @@ def _leaves(typed: TypedForm) -> list[dict[str, Any]]:
 def _strokes(text: str) -> Any:
     try:
         return json.loads(text) if text else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
 
 

@@ -50,8 +50,8 @@ def test_a_png_keeps_its_pixels_and_loses_its_texts() -> None:
 
 
 def test_a_letter_is_kept_byte_for_byte() -> None:
-    content = letters.letter(3)
-    assert examined(content) == Examined(content, "application/pdf")
+    for content in (letters.letter(3), letters.with_packed_text(), letters.linked()):
+        assert examined(content) == Examined(content, "application/pdf")
 
 
 @pytest.mark.requirement("R52", "R55")
@@ -74,6 +74,9 @@ def test_a_letter_is_kept_byte_for_byte() -> None:
         (letters.with_file_inside(), "attachment-pdf-embedded"),
         (letters.acting("/Launch"), "attachment-pdf-launch"),
         (letters.acting("/SubmitForm"), "attachment-pdf-launch"),
+        (letters.calling(page=False), "attachment-pdf-launch"),
+        (letters.calling(page=True), "attachment-pdf-launch"),
+        (letters.image_by_reference(60_000), "attachment-pdf-bomb"),
         (letters.locked(), "attachment-pdf-encrypted"),
         (letters.packed_twice(), "attachment-pdf-bomb"),
     ],
@@ -85,7 +88,8 @@ def test_what_is_something_else_or_does_something_is_refused(content: bytes, cod
 
 @pytest.mark.requirement("R52")
 def test_a_pdf_that_unpacks_to_far_more_is_refused() -> None:
-    assert refused(letters.bomb(300 << 20)) == "attachment-pdf-bomb"
+    for bomb in (letters.bomb, letters.packed_as_text, letters.bomb_by_reference):
+        assert refused(bomb(300 << 20)) == "attachment-pdf-bomb", bomb
 
 
 def test_a_pdf_of_too_many_pages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

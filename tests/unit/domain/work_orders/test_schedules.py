@@ -571,6 +571,8 @@ async def test_the_checklist_of_a_schedule_is_changed_on_its_page(desk: ReviewDe
         ):
             status, text = await change(given)
             assert (status, said in text) == (422, True), text
+        status, text = await change({**rows(first), "days": ["9" * 5000]})
+        assert (status, "完成期限须为 1 至" in text) == (422, True), text
         status, text = await change(rows(first, (items[1].code, "", ""), added, ("", "", "")))
         assert "第二人复核，申请已提交" in text
         asked = confirmed(desk)

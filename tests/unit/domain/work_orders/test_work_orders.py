@@ -407,6 +407,29 @@ async def test_it_is_opened_done_and_verified_on_the_pages_and_by_the_interface(
     assert Cause("reason", "", "风扇异响").label == desk.the(WorkOrder, id=view["id"]).facts["cause"]["label"]
 
 
+@pytest.mark.requirement("R52", refuses=True)
+async def test_nothing_is_signed_on_a_page_that_its_reader_does_not_see_as_it_was_typed(desk: ReviewDesk) -> None:
+    made, wrong = order(desk), ("\u202e过经认确要需", "\x1b[2J", "\u200b\u2800", "长" * 4001)
+    async with Portal(desk) as portal:
+        client = await portal.signed_in("operator")
+        view = (await client.get(f"/api/work-orders/{made.id}")).json()
+        codes = [item["code"] for item in view["checklist"]]
+        signed = {"formSha256": view["factsSha256"], "password": PASSWORD}
+        done = {**signed, **{f"answer-{code}": "yes" for code in codes}}
+        for field in ("note", f"note-{codes[0]}"):
+            for text in wrong:
+                answer = await client.post(f"/work-orders/{made.id}/done", data={**done, field: text})
+                assert answer.status_code == 422, (field, text[:5])
+        assert (await client.post(f"/work-orders/{made.id}/done", data=done)).status_code == 303
+        desk.run(tasks.open_verification, made.id, job_key=51)
+        reviewer = await portal.signed_in("reviewer")
+        verdict = {**signed, "outcome": "again", "answer-on-site": "yes", "answer-met": "no"}
+        for text in wrong:
+            answer = await reviewer.post(f"/work-orders/{made.id}/verify", data={**verdict, "reason": text})
+            assert answer.status_code == 422, text[:5]
+    assert all(row.outcome is None for row in desk.all(WorkOrderAttempt, work_order_id=made.id))
+
+
 @pytest.mark.requirement("R64")
 async def test_what_waits_is_on_the_overview_of_who_does_it_and_then_of_who_verifies_it(desk: ReviewDesk) -> None:
     async def shown_to(portal: Portal) -> list[str]:
