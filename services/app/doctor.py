@@ -35,7 +35,7 @@ from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Refused, Retryable
-from services.runtime.labels import Label
+from services.runtime.labels import Label, has_word
 from services.runtime.manifest import FILE_NAME as MANIFEST
 from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
@@ -205,7 +205,7 @@ async def _holds(settings: Settings) -> Text:
             )
         )
     if held:
-        return Message("the stores hold the {count} object(s) that were looked at of held cases", count=len(held))
+        return Message("the stores hold the {count} object(s) that were checked of held cases", count=len(held))
     return Message("no case is held")
 
 
@@ -226,7 +226,7 @@ async def _sites(settings: Settings) -> Text:
     if vacant:
         raise Fatal(
             Message(
-                "nobody keeps {sites}: put somebody of the storage office in charge of it",
+                "nobody keeps {sites}: put a person of the storage office in charge of it",
                 sites=Joined(", ", vacant[:5]),
             )
         )
@@ -360,13 +360,11 @@ async def _confinement(settings: Settings) -> Text:
     missing = await confined.missing_walls()
     walls = confined.describe(missing)
     if not missing:
-        return Message("{walls} around what reads footage and pictures", walls=walls)
+        return Message("{walls} around what reads footage and images", walls=walls)
     name = variable(confined.REQUIRED)
     if settings.confinement.required:
         raise Fatal(
-            Message(
-                "{walls}; no footage and no picture is read until it stands ({variable})", walls=walls, variable=name
-            )
+            Message("{walls}; no footage and no image is read until it stands ({variable})", walls=walls, variable=name)
         )
     return Message(
         "{walls}; footage is read all the same, set {variable} to true where it must not be", walls=walls, variable=name
@@ -484,7 +482,7 @@ def _proxy(settings: Settings) -> Text:
     if trusted == "*":
         raise Fatal(
             Message(
-                "{variable} trusts everybody, so that callers choose their own address: name the proxy's",
+                "{variable} trusts every address, so that callers choose their own address: name the proxy's",
                 variable=name,
             )
         )
@@ -494,7 +492,7 @@ def _proxy(settings: Settings) -> Text:
         # The portal itself speaks http, so that a proxy stands before it.
         raise Fatal(
             Message(
-                "{address} is served by a proxy, and {variable} names none: everybody has its address, so that wrong "
+                "{address} is served by a proxy, and {variable} names none: all people have its address, so that wrong "
                 "passwords of one delay all; set {variable} to the proxy's address",
                 address=settings.portal.url,
                 variable=name,
@@ -654,6 +652,10 @@ async def _recorder(row: Recorder, opened: OpenRecorder) -> Text:
         raise Fatal(
             Message("does not answer: check that it runs and that its folder or address can be reached from here")
         )
+    kind = f"recorder-{facts.make}"  # a folder's make is its kind, any other's a name
     return Message(
-        "{make} {model}, {count} channel(s)", make=facts.make, model=facts.model, count=len(facts.oldest_frame)
+        "{make} {model}, {count} channel(s)",
+        make=Label(kind) if has_word(kind) else facts.make,
+        model=facts.model,
+        count=len(facts.oldest_frame),
     )

@@ -58,7 +58,7 @@ def accept(part: str) -> Text:
     """Return the way on for whoever has no backup of the part; the root goes with the seal key that it certifies."""
     name = SEAL if part == ROOT else part
     return Message(
-        "or, where it is lost for good, go on without it: footage-desk accept-loss {part} says what that costs",
+        "or, where it is lost for good, continue without it: footage-desk accept-loss {part} says what that costs",
         part=name,
     )
 

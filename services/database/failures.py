@@ -57,7 +57,7 @@ def busy(engine: Engine) -> Busy:
     return Busy(
         Message(
             "the database did not answer in time | {address} | every connection of this process was in use | try "
-            "again; where it goes on, look for slow statements",
+            "again; where it persists, look for slow statements",
             address=_address(engine),
         ),
         runbook=RUNBOOK_DB_DOWN,
@@ -94,7 +94,7 @@ def _sentence(original: BaseException, error: Exception, engine: Engine) -> Text
     if code == CANCELLED:
         return Message(
             "the database did not answer in time | {address} | it ended a statement that took too long | try again; "
-            "where it goes on, look for locks and slow statements",
+            "where it persists, look for locks and slow statements",
             address=where,
         )
     if refused_by_pooler(original) is not None or isinstance(original, engine.dialect.loaded_dbapi.OperationalError):

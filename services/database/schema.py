@@ -101,7 +101,7 @@ def _refuse_foreign(connection: Connection, present: str | None) -> None:
             Message(
                 "the database was not opened | {address} | its schema {present} is from before the first release, and "
                 "no release migrates it | nothing was changed or deleted: move the data folder (FOOTAGE_DESK_DATA_DIR, "
-                "var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, then start anew",
+                "var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, then start again",
                 address=connection.engine.url.render_as_string(),
                 present=present,
             )

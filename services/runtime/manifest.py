@@ -75,7 +75,7 @@ def _unreadable(path: Path, why: Text) -> Fatal:
     return Fatal(
         Message(
             "could not read what belongs to the data folder | {file} | {why} | start the version that wrote it, or "
-            "move this file away: the next start writes it anew if the database agrees with what is there",
+            "move this file away: the next start writes it again if the database agrees with what is there",
             file=str(path.absolute()),
             why=why,
         )

@@ -198,7 +198,7 @@ def read(paths: Iterable[Path]) -> dict[str, Model]:
             raise Fatal(
                 Message(
                     "could not read the model | {file} | it is no XML: {error} | correct that line, or save the model "
-                    "anew in Camunda Modeler",
+                    "again in Camunda Modeler",
                     file=str(path),
                     error=error.msg,
                 )

@@ -312,7 +312,7 @@ async def test_a_missing_wall_is_named_and_fails_where_both_are_required(tmp_pat
         Line(
             "confinement",
             True,
-            Message("{walls} around what reads footage and pictures", walls=Message("two walls of two")),
+            Message("{walls} around what reads footage and images", walls=Message("two walls of two")),
         )
     )
     with without_landlock(tmp_path):

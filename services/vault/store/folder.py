@@ -96,7 +96,7 @@ class FolderStore:
         if folder.exists() and any(entry.name in (_OBJECTS, "data") for entry in folder.iterdir()):
             raise StoreRefused(
                 Message(
-                    "the folder {folder} has contents but no {marker}, so nothing says that object lock holds there: "
+                    "the folder {folder} has contents but no {marker}, so object lock is not known to hold there: "
                     "set another folder or another prefix for the store.",
                     folder=str(folder),
                     marker=_MARKER,

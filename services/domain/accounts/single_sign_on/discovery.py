@@ -50,23 +50,28 @@ def parse(issuer: str, response: ProviderResponse) -> Metadata:
     if body.get("issuer") != issuer:
         raise ProviderRefused(
             "invalid-answer",
-            Message("discovery names another issuer than {issuer}: write it as the provider does", issuer=issuer),
+            Message(
+                "discovery names another issuer than {issuer}: write it as the identity provider does", issuer=issuer
+            ),
         )
     methods = _string_list(body, "code_challenge_methods_supported", ("S256",))
     if "code" not in _string_list(body, "response_types_supported", ("code",)) or "S256" not in methods:
-        raise ProviderRefused("invalid-answer", Message("the provider has no authorization code flow with PKCE S256"))
+        raise ProviderRefused(
+            "invalid-answer", Message("the identity provider has no authorization code flow with PKCE S256")
+        )
     algorithms = tuple(
         name for name in ALGORITHMS if name in _string_list(body, "id_token_signing_alg_values_supported", ("RS256",))
     )
     if not algorithms:
         raise ProviderRefused(
-            "invalid-answer", Message("the provider signs ID tokens by no public key: have it use RS256 or ES256")
+            "invalid-answer",
+            Message("the identity provider signs ID tokens by no public key: have it use RS256 or ES256"),
         )
     auth_methods = _string_list(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
     client_auth = next((name for name in CLIENT_AUTH if name in auth_methods), None)
     if client_auth is None:
         raise ProviderRefused(
-            "invalid-answer", Message("the provider takes no client's secret: have it use client_secret_basic")
+            "invalid-answer", Message("the identity provider takes no client's secret: have it use client_secret_basic")
         )
     return Metadata(
         issuer=issuer,

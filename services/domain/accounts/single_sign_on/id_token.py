@@ -33,7 +33,7 @@ def read_keys(response: ProviderResponse) -> KeySet:
         )
     keys = [key for jwk in jwks if isinstance(jwk, dict) and (key := _signing_key(jwk)) is not None]
     if not keys:
-        raise ProviderRefused("invalid-answer", Message("the provider's key set has no public key that signs"))
+        raise ProviderRefused("invalid-answer", Message("the identity provider's key set has no public key that signs"))
     return KeySet(keys)
 
 

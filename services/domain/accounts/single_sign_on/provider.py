@@ -205,7 +205,7 @@ async def check_provider(settings: Settings) -> Text:
     """Return the doctor's sentence. Raises Fatal with what to do."""
     if settings.oidc.issuer is None:
         return Message(
-            "by the passwords of this desk; {variable} leads people to a provider as well",
+            "by the passwords of Footage Desk; {variable} leads people to an identity provider as well",
             variable=variable("oidc.issuer"),
         )
     checked = Provider(settings, SystemClock())

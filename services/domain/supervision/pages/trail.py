@@ -90,6 +90,7 @@ async def show_event(seq: int, visitor: Visiting, database: GivenDatabase) -> Re
         "supervision/event.html",
         event=event,
         what=describe(visitor, event),
+        subject=event_fields.SUBJECTS.get(event.subject_kind),
         details=event_fields.fields_of(event.detail, event.action),
         raw=json.dumps(event.detail, ensure_ascii=False, indent=1, sort_keys=True),
     )
