@@ -41,6 +41,7 @@ from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import FolderStore as FolderPlace
 from services.runtime.settings.stores import S3Store as S3Place
 from services.runtime.settings.stores import StorePlace
+from services.runtime.translations import Message
 from services.vault.envelopes import TimeStamper
 from services.vault.keys import log_key
 from services.vault.keys.fingerprints import (
@@ -451,8 +452,13 @@ def check_models(folder: Path | None = None) -> StageFile:
     for name in NEEDED:
         if name not in processes:
             raise Fatal(
-                f"could not read the models | {models_folder} | it has no {name}.bpmn | "
-                f"put it there, or let {variable('models_dir')} name the folder that has it"
+                Message(
+                    "could not read the models | {folder} | it has no {name}.bpmn | put it there, or let {variable} "
+                    "name the folder that has it",
+                    folder=str(models_folder),
+                    name=name,
+                    variable=variable("models_dir"),
+                )
             )
     for model in processes.values():
         for element in model.elements.values():
@@ -460,8 +466,14 @@ def check_models(folder: Path | None = None) -> StageFile:
                 continue  # a table says the stage: lint reads it, and the worker refuses what there is not
             if element.stage not in stages or stages[element.stage].retired:
                 raise Fatal(
-                    f"could not use the models | {models_folder / model.process_id}.bpmn, {element.id} | it asks the "
-                    f"stage {element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage "
-                    "there, or correct the input stage; footage-desk bpmn lint names all that does not fit"
+                    Message(
+                        "could not use the models | {model}.bpmn, {element} | it asks the stage {stage}, which {file} "
+                        "does not have, or has as retired | add the stage there, or correct the input stage; "
+                        "footage-desk bpmn lint names all that does not fit",
+                        model=str(models_folder / model.process_id),
+                        element=element.id,
+                        stage=element.stage,
+                        file=stage_file.NAME,
+                    )
                 )
     return file

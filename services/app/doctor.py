@@ -19,6 +19,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
+from services.domain.cameras.recorder_probe import finding_of
 from services.domain.custody import locks
 from services.domain.deployments import versions
 from services.domain.notifications.channels.check import check_mail, check_webhook
@@ -34,12 +35,14 @@ from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.labels import Label, has_word
 from services.runtime.manifest import FILE_NAME as MANIFEST
 from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import StorePlace
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Bilingual, Joined, Message, Text, Verbatim
 from services.vault.keys.fingerprints import (
     NAMES,
     PORTAL,
@@ -77,16 +80,36 @@ class Line:
 
     part: str
     well: bool
-    sentence: str
+    message: Text
+    name: str = ""  # of a recorder, or of a type of recorders: ``part`` has it too
+
+    @property
+    def title(self) -> Text:
+        """What the part is called for people."""
+        kind = self.part.removesuffix(f" {self.name}") if self.name else self.part
+        label = Label(f"doctor-{kind.replace(' ', '-')}")
+        return Message("{kind} {name}", kind=label, name=self.name) if self.name else label
+
+    @property
+    def sentence(self) -> str:
+        return self.message.en
+
+    @property
+    def zh(self) -> str:
+        return self.message.zh
+
+    @property
+    def en(self) -> str:
+        return self.message.en
 
 
-async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = False) -> list[Line]:
+async def examine(settings: Settings, unknown: Sequence[Text], *, portal: bool = False) -> list[Line]:
     """Check every part, and write nothing: what is missing is said, and made by the first start alone.
 
     ``portal``: as a separate process, which has neither the vault's key nor the replica.
     """
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
-        Line("settings", True, "every variable is known and can be used")
+        Line("settings", True, Message("every variable is known and can be used"))
     ]
     for part, check in _checks(settings, portal):
         lines.append(await _line(part, check))
@@ -105,41 +128,58 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     return lines
 
 
-async def _drilled(settings: Settings) -> str:
+async def _drilled(settings: Settings) -> Text:
     """Say when the escrow key last opened masters; Fatal if there are some, and none was opened for a year."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     with _reading(settings) as database:
         last = await database.run(ACTOR, key_events.get_last_drill)
         first = await database.run(ACTOR, key_events.get_first_retrieval)
     since = last or first
-    when = "never" if last is None else f"on {last:%Y-%m-%d}"
     if since is not None and clock.now() - since > DRILL_EVERY:
+        if last is None:
+            raise Fatal(
+                Message(
+                    "the escrow key has never opened masters, and the first was retrieved more than a year ago: take "
+                    "it from the safe and run footage-desk keys drill --identity FILE"
+                )
+            )
         raise Fatal(
-            f"the escrow key opened masters {when}, and not within a year: take it from the safe and run "
-            "footage-desk keys drill --identity FILE"
+            Message(
+                "the escrow key opened masters on {day}, and not within a year: take it from the safe and run "
+                "footage-desk keys drill --identity FILE",
+                day=f"{last:%Y-%m-%d}",
+            )
         )
-    tried = "has opened no masters yet" if last is None else f"last opened masters {when}"
-    return f"the escrow key {tried}; try it once a year with footage-desk keys drill"
+    if last is None:
+        return Message("the escrow key has opened no masters yet; try it once a year with footage-desk keys drill")
+    return Message(
+        "the escrow key last opened masters on {day}; try it once a year with footage-desk keys drill",
+        day=f"{last:%Y-%m-%d}",
+    )
 
 
-async def _locks(settings: Settings) -> str:
+async def _locks(settings: Settings) -> Text:
     """Say whether the stores hold what they are to hold; Fatal where something has waited for long."""
     with _reading(settings) as database:
         waiting = await database.run(ACTOR, locks.count_waiting)
-    what = f"{waiting.masters} master(s) and {waiting.documents} document(s)"
+    counts = {"masters": waiting.masters, "documents": waiting.documents}
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     if waiting.since is not None and clock.now() - waiting.since > LOCK_WAITS:
         raise Fatal(
-            f"{what} wait for their lock, the first since {waiting.since:%Y-%m-%d %H:%M} UTC, and until then the "
-            "store's administrator can delete them: see that the process with encrypt-copy runs and reaches both "
-            "stores, and what its log says"
+            Message(
+                "{masters} master(s) and {documents} document(s) wait for their lock, the first since {since} UTC, and "
+                "until then the store's administrator can delete them: see that the process with encrypt-copy runs and "
+                "reaches both stores, and what its log says",
+                since=f"{waiting.since:%Y-%m-%d %H:%M}",
+                **counts,
+            )
         )
     if waiting.since is not None:
-        return f"{what} are about to be locked in the store"
-    return "what the database knows is locked in the store, while its case is open and until its disposal"
+        return Message("{masters} master(s) and {documents} document(s) are about to be locked in the store", **counts)
+    return Message("what the database knows is locked in the store, while its case is open and until its disposal")
 
 
-async def _holds(settings: Settings) -> str:
+async def _holds(settings: Settings) -> Text:
     """Say whether the stores hold what was put under a legal hold; Fatal where an object carries none."""
     with _reading(settings) as database:
         held = await database.run(ACTOR, locks.list_held, MOST_HELD)
@@ -156,14 +196,20 @@ async def _holds(settings: Settings) -> str:
 
     if unheld := await run_in_thread(free):
         raise Fatal(
-            f"of {len(unheld)} held case(s) objects carry no legal hold in the store, so that its administrator could "
-            f"delete them: {', '.join(unheld[:5])}; see that the process with encrypt-copy runs and reaches both "
-            "stores, see docs/runbooks/hold-review-overdue.md"
+            Message(
+                "of {count} held case(s) objects carry no legal hold in the store, so that its administrator could "
+                "delete them: {cases}; see that the process with encrypt-copy runs and reaches both stores, see "
+                "docs/runbooks/hold-review-overdue.md",
+                count=len(unheld),
+                cases=Joined(", ", unheld[:5]),
+            )
         )
-    return f"the stores hold the {len(held)} object(s) that were looked at of held cases" if held else "no case is held"
+    if held:
+        return Message("the stores hold the {count} object(s) that were checked of held cases", count=len(held))
+    return Message("no case is held")
 
 
-async def _sites(settings: Settings) -> str:
+async def _sites(settings: Settings) -> Text:
     """Say whether the replica stands at another place than the vault; Fatal where both are told and one place (R15)."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     with _reading(settings, clock) as database:
@@ -171,83 +217,124 @@ async def _sites(settings: Settings) -> str:
         missing = await database.run(ACTOR, places.list_missing)
         vacant = await database.run(ACTOR, sites.list_vacant)
     if problem is not None:
-        raise Fatal(f"{problem.en} Important footage is not backed up until then; see /storage/sites in the portal")
+        raise Fatal(
+            Message(
+                "{problem} Important footage is not backed up until then; see /storage/sites in the portal",
+                problem=problem,
+            )
+        )
     if vacant:
-        raise Fatal(f"nobody keeps {', '.join(vacant[:5])}: put somebody of the storage office in charge of it")
+        raise Fatal(
+            Message(
+                "nobody keeps {sites}: put a person of the storage office in charge of it",
+                sites=Joined(", ", vacant[:5]),
+            )
+        )
     if missing:
-        return f"nobody has entered where the {' and the '.join(missing)} stand(s): see /storage/sites in the portal"
-    return "vault and replica stand at two places, and each site has its keeper"
+        return Message(
+            "nobody has entered where these stand: {stores}; see /storage/sites in the portal",
+            stores=Joined(", ", [Label(f"store-{name}") for name in missing]),
+        )
+    return Message("vault and replica stand at two places, and each site has its keeper")
 
 
-async def _calendar(settings: Settings) -> str:
+async def _calendar(settings: Settings) -> Text:
     """Say which years have a working calendar; Fatal where the organisation keeps one and a year is missing."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     catalogue = StageCatalogue(settings.models_dir or DEFAULT_FOLDER)
     with _reading(settings, clock) as database:
         coverage = await database.run(ACTOR, calendar_queries.read_coverage, catalogue)
-    years = " and ".join(map(str, coverage.missing))
-    stages = ", ".join(coverage.stages) or "no stage"
+    years = Joined(" and ", map(str, coverage.missing))
+    stages = Joined(", ", coverage.stages) if coverage.stages else Message("no stage")
     if coverage.missing and coverage.imported:
         raise Fatal(
-            f"no table of {years}, and without one only weekends count as days off ({stages} in working time): "
-            "import it in the portal under /admin/calendar"
+            Message(
+                "no table of {years}, and without one only weekends count as days off ({stages} in working time): "
+                "import it in the portal under /admin/calendar",
+                years=years,
+                stages=stages,
+            )
         )
     if coverage.missing and coverage.stages:
-        return f"none was imported, so that only weekends count as days off for {stages}; see /admin/calendar"
-    return f"{stages} in working time; " + ("none was imported" if coverage.missing else "this year is imported")
+        return Message(
+            "none was imported, so that only weekends count as days off for {stages}; see /admin/calendar",
+            stages=stages,
+        )
+    if coverage.missing:
+        return Message("{stages} in working time; none was imported", stages=stages)
+    return Message("{stages} in working time; this year is imported", stages=stages)
 
 
-async def _unrecorded(settings: Settings) -> str:
+async def _unrecorded(settings: Settings) -> Text:
     """Say whether all models whose jobs came are on record; Fatal where some are not."""
     with _reading(settings, data_folder.clock_of(settings.data_dir, demo=settings.demo)) as database:
         found = await database.run(ACTOR, versions.list_unrecorded)
     if found:
-        named = ", ".join(f"{row.process_id} version {row.version} (key {row.definition_key})" for row in found[:5])
+        named = [
+            Message(
+                "{process} version {version} (key {key})",
+                process=row.process_id,
+                version=row.version,
+                key=row.definition_key,
+            )
+            for row in found[:5]
+        ]
         raise Fatal(
-            f"{len(found)} version(s) of models were deployed past footage-desk deploy and the portal, and their jobs "
-            f"are refused: {named}; find out who deployed them, see docs/runbooks/models-unrecorded.md"
+            Message(
+                "{count} version(s) of models were deployed past footage-desk deploy and the portal, and their jobs "
+                "are refused: {models}; find out who deployed them, see docs/runbooks/models-unrecorded.md",
+                count=len(found),
+                models=Joined(", ", named),
+            )
         )
-    return "every model whose jobs came within a day was deployed on record"
+    return Message("every model whose jobs came within a day was deployed on record")
 
 
-async def _line(part: str, check: Callable[[], Awaitable[str]]) -> Line:
+async def _line(part: str, check: Callable[[], Awaitable[Text]], name: str = "") -> Line:
     try:
-        return Line(part, True, await check())
+        return Line(part, True, await check(), name)
     except (Fatal, Retryable, SettingsError) as error:
-        return Line(part, False, str(error))
+        return Line(part, False, _explained(error.message), name)
     except OSError as error:
-        return Line(
-            part, False, f"{error.filename or part}: {error.strerror or error}; give this account the right to it"
-        )
+        place, cause = str(error.filename or part), str(error.strerror or error)
+        sentence = Message("{place}: {error}; give this account the right to it", place=place, error=cause)
+        return Line(part, False, sentence, name)
 
 
-def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
-    async def clock() -> str:
+def _explained(message: Text) -> Text:
+    """Return the sentence; one that no catalogue has is quoted, so that a reader knows why it is English."""
+    return Message("the program said: {error}", error=message) if isinstance(message, Verbatim) else message
+
+
+def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[Text]]]]:
+    async def clock() -> Text:
         current = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-        return "turned by the demo" if current.turned else "the machine's; keep it right with NTP"
+        return Message("turned by the demo") if current.turned else Message("the machine's; keep it right with NTP")
 
-    async def store() -> str:
+    async def store() -> Text:
         return await _store(settings, PRIMARY, settings.store_place)
 
-    async def replica() -> str:
+    async def replica() -> Text:
         return await _store(settings, REPLICA, settings.replica_place)
 
-    async def folder() -> str:
+    async def folder() -> Text:
         return await run_in_thread(_folder, settings)
 
-    async def keys() -> str:
+    async def keys() -> Text:
         return await run_in_thread(_keys, settings, portal)
 
-    async def proxy() -> str:
+    async def proxy() -> Text:
         return _proxy(settings)
 
-    async def models() -> str:
+    async def models() -> Text:
         await run_in_thread(check_models, settings.models_dir)
         files = await run_in_thread(deployments.digests, settings.models_dir)
         if deployments.are_shipped(files):
-            return "those shipped; they and their review stages fit together"
-        whose = settings.models_dir or "this program, changed"
-        return f"those of {whose}; they and their review stages fit together; footage-desk deploy checks them"
+            return Message("those shipped; they and their review stages fit together")
+        return Message(
+            "those of {place}; they and their review stages fit together; footage-desk deploy checks them",
+            place=str(settings.models_dir) if settings.models_dir else Message("this program, changed"),
+        )
 
     return [
         ("models", models),
@@ -268,34 +355,38 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
     ]
 
 
-async def _confinement(settings: Settings) -> str:
+async def _confinement(settings: Settings) -> Text:
     """Say what stands around the processes that read footage; Fatal if a wall is missing and both are required."""
     missing = await confined.missing_walls()
     walls = confined.describe(missing)
     if not missing:
-        return f"{walls} around what reads footage and pictures"
+        return Message("{walls} around what reads footage and images", walls=walls)
     name = variable(confined.REQUIRED)
     if settings.confinement.required:
-        raise Fatal(f"{walls}; no footage and no picture is read until it stands ({name})")
-    return f"{walls}; footage is read all the same, set {name} to true where it must not be"
+        raise Fatal(
+            Message("{walls}; no footage and no image is read until it stands ({variable})", walls=walls, variable=name)
+        )
+    return Message(
+        "{walls}; footage is read all the same, set {variable} to true where it must not be", walls=walls, variable=name
+    )
 
 
-def _folder(settings: Settings) -> str:
+def _folder(settings: Settings) -> Text:
     """Say what belongs to the data folder; Fatal where something is missing or others may read it."""
     if not settings.data_dir.exists():
-        return "not there yet; the first start makes it"
+        return Message("not there yet; the first start makes it")
     manifest = belongings.check_folder(settings)
     data_folder.check_modes(settings.data_dir)
     if manifest is None:
-        return f"for this account alone; the next start writes what belongs to it into {MANIFEST}"
+        return Message("for this account alone; the next start writes what belongs to it into {file}", file=MANIFEST)
     if _database_exists(settings):
         with _reading(settings) as database:
             database.run_now(ACTOR, database_schema.check)
             belongings.check_database(settings, database, manifest)
-    return f"for this account alone; all that {MANIFEST} names is here"
+    return Message("for this account alone; all that {file} names is here", file=MANIFEST)
 
 
-def _keys(settings: Settings, portal: bool) -> str:
+def _keys(settings: Settings, portal: bool) -> Text:
     """Say which keys are here; Fatal where one that the database knows is missing, or open to others."""
     for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, PORTAL, RECORDERS):
         check_key_folder(settings.keys / name)
@@ -308,7 +399,7 @@ def _keys(settings: Settings, portal: bool) -> str:
     if portal:
         if (chain := settings.keys / SEAL_FOLDER / CHAIN_FILE).exists():
             _seal_lasts(read_chain(chain), datetime.now(UTC))
-        return f"keys in {settings.keys}, readable by this account alone"
+        return Message("keys in {folder}, readable by this account alone", folder=str(settings.keys))
     missing = [name for name in NAMES if name not in present.fingerprints]
     if SEAL in present.private:
         key, now = FileSigningKey(settings.keys / SEAL_FOLDER), datetime.now(UTC)
@@ -317,8 +408,18 @@ def _keys(settings: Settings, portal: bool) -> str:
     if VAULT in present.private:
         read_vault_keys(settings.keys / VAULT_FOLDER)
     if missing:
-        return f"not made yet: {', '.join(missing)}; the first start makes them"
-    return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
+        return Message("not made yet: {keys}; the first start makes them", keys=Joined(", ", missing))
+    places = (settings.keys / "vault" / ESCROW_FILE, settings.keys / "seal" / ROOT_FILE)
+    present_files = [str(path) for path in places if path.exists()]
+    if present_files:
+        return Message(
+            "keys in {folder}, readable by this account alone; take {files} offline and delete what lies here",
+            folder=str(settings.keys),
+            files=Joined(" and ", present_files),
+        )
+    return Message(
+        "keys in {folder}, readable by this account alone; escrow and root are offline", folder=str(settings.keys)
+    )
 
 
 def _seal_lasts(chain: Chain, now: datetime) -> None:
@@ -326,56 +427,78 @@ def _seal_lasts(chain: Chain, now: datetime) -> None:
     ends = chain.leaf.not_valid_after_utc
     if ends - now < SEAL_WARNED:
         raise Fatal(
-            f"the seal key's certificate holds until {ends:%Y-%m-%d}, and nothing is sealed after that: take the "
-            "root's key from the safe and run footage-desk keys rotate seal --root FILE"
+            Message(
+                "the seal key's certificate holds until {day}, and nothing is sealed after that: take the root's key "
+                "from the safe and run footage-desk keys rotate seal --root FILE",
+                day=f"{ends:%Y-%m-%d}",
+            )
         )
 
 
-def _belongs_offline(settings: Settings) -> str:
-    places = (settings.keys / "vault" / ESCROW_FILE, settings.keys / "seal" / ROOT_FILE)
-    present = [str(path) for path in places if path.exists()]
-    return (
-        f"; take {' and '.join(present)} offline and delete what lies here"
-        if present
-        else "; escrow and root are offline"
-    )
-
-
-async def _directory(settings: Settings) -> str:
+async def _directory(settings: Settings) -> Text:
     """Connect to the directory, log in and read one page; Fatal with what it answered."""
     try:
         answer = await run_in_thread(ldap_client.test_connection, settings.directory)
     except Refused as refusal:
-        raise Fatal(refusal.en) from refusal
-    secured = f"by {answer.secured}" if answer.secured else "in the clear, on this machine"
-    people = f"{answer.entries} people" + (", and more" if answer.more else "")
-    return f"{settings.directory.host}:{settings.directory.port} answers, {secured}; it names {people}"
+        raise Fatal(refusal.message) from refusal
+    secured = (
+        Message("by {security}", security=answer.secured)
+        if answer.secured
+        else Message("in the clear, on this machine")
+    )
+    people = (
+        Message("{count} people, and more", count=answer.entries)
+        if answer.more
+        else Message("{count} people", count=answer.entries)
+    )
+    return Message(
+        "{address} answers, {secured}; it names {people}",
+        address=f"{settings.directory.host}:{settings.directory.port}",
+        secured=secured,
+        people=people,
+    )
 
 
-async def _time_stamps(settings: Settings) -> str:
+async def _time_stamps(settings: Settings) -> Text:
     stamper = HttpTimeStamper(str(settings.time_stamp.url), read_trusted(settings.time_stamp.trusted_file))
     try:
         await run_in_thread(stamper.check)
     except NotGranted as error:
         name = variable("time_stamp.url")
-        raise Fatal(f"no time stamp from {settings.time_stamp.url}: {error}; correct {name}, or reach it") from error
-    return f"{settings.time_stamp.url} stamps what is sealed"
+        raise Fatal(
+            Message(
+                "no time stamp from {address}: {error}; correct {variable}, or reach it",
+                address=str(settings.time_stamp.url),
+                error=error.message,
+                variable=name,
+            )
+        ) from error
+    return Message("{address} stamps what is sealed", address=str(settings.time_stamp.url))
 
 
-def _proxy(settings: Settings) -> str:
+def _proxy(settings: Settings) -> Text:
     """Say whose word on a caller's address is taken; Fatal where there is a proxy and nobody's is."""
     trusted, name = settings.portal.trusted_proxies, variable("portal.trusted_proxies")
     if trusted == "*":
-        raise Fatal(f"{name} trusts everybody, so that callers choose their own address: name the proxy's")
+        raise Fatal(
+            Message(
+                "{variable} trusts every address, so that callers choose their own address: name the proxy's",
+                variable=name,
+            )
+        )
     if trusted:
-        return f"callers' addresses are taken from {trusted}"
+        return Message("callers' addresses are taken from {proxies}", proxies=trusted)
     if settings.portal.url.startswith("https://"):
         # The portal itself speaks http, so that a proxy stands before it.
         raise Fatal(
-            f"{settings.portal.url} is served by a proxy, and {name} names none: everybody has its address, so that "
-            f"wrong passwords of one delay all; set {name} to the proxy's address"
+            Message(
+                "{address} is served by a proxy, and {variable} names none: all people have its address, so that wrong "
+                "passwords of one delay all; set {variable} to the proxy's address",
+                address=settings.portal.url,
+                variable=name,
+            )
         )
-    return "none; the address of a connection is the caller's"
+    return Message("none; the address of a connection is the caller's")
 
 
 def _use_period(days: int | None) -> Line:
@@ -384,10 +507,13 @@ def _use_period(days: int | None) -> Line:
         return Line(
             "use period",
             False,
-            f"{name} is not set, nor is its rule in the portal: set the maximum use period in days, "
-            "or nothing is handed over",
+            Message(
+                "{variable} is not set, nor is its rule in the portal: set the maximum use period in days, or nothing "
+                "is handed over",
+                variable=name,
+            ),
         )
-    return Line("use period", True, f"at most {days} days")
+    return Line("use period", True, Message("at most {days} days", days=days))
 
 
 async def _max_use_days(settings: Settings) -> int | None:
@@ -402,16 +528,16 @@ def _database_exists(settings: Settings) -> bool:
     return url.drivername != "sqlite" or Path(url.database or "").exists()
 
 
-async def _database(settings: Settings) -> str:
+async def _database(settings: Settings) -> Text:
     if not _database_exists(settings):
-        return "not there yet; the first start makes it"
+        return Message("not there yet; the first start makes it")
     _check_database_file(settings)
     with _reading(settings) as database:
         schema = await database.run(ACTOR, database_schema.check)
         unlimited = await database.run(ACTOR, poolers.why_unlimited, settings.database)
         if unlimited is not None:
             raise Fatal(unlimited)
-        return f"{database.engine.dialect.name}, schema {schema}"
+        return Message("{database}, schema {schema}", database=database.engine.dialect.name, schema=schema)
 
 
 def _check_database_file(settings: Settings) -> None:
@@ -445,42 +571,65 @@ def _reading(settings: Settings, clock: Clock | None = None) -> Iterator[Databas
             database.close()
 
 
-async def _store(settings: Settings, name: str, place: StorePlace) -> str:
+async def _store(settings: Settings, name: str, place: StorePlace) -> Text:
     return await run_in_thread(_store_now, settings, name, open_store(place))
 
 
-def _store_now(settings: Settings, name: str, store: Store) -> str:
+def _store_now(settings: Settings, name: str, store: Store) -> Text:
     """Describe the store; Fatal where it is gone."""
     missing = store.missing()
     if missing and _database_exists(settings):
         with _reading(settings) as database:
             database.run_now(ACTOR, database_schema.check)
             belongings.check_store(name, store, database, read_manifest(settings.data_dir))
-    return f"{store.describe()} Not made yet: {', '.join(missing)}." if missing else store.describe()
+    if not missing:
+        return store.describe()
+    return Message("{store} Not made yet: {buckets}.", store=store.describe(), buckets=Joined(", ", missing))
 
 
-async def _engine(settings: Settings) -> str:
+async def _engine(settings: Settings) -> Text:
     if settings.embedded and not await run_in_thread(socket_answers, settings.gateway_address):
-        return "embedded; it starts with footage-desk run"
+        return Message("embedded; it starts with footage-desk run")
     channel = open_channel(settings)
     try:
         topology = await PyzeebeEngineClient(channel, call_seconds=5).topology()
     except Retryable as error:
         name = variable("data_dir" if settings.embedded else "zeebe_address")
-        raise Fatal(f"{error}: see that the engine runs at {settings.gateway_address}, or correct {name}") from error
+        raise Fatal(
+            Message(
+                "{error}: see that the engine runs at {address}, or correct {variable}",
+                error=error.message,
+                address=settings.gateway_address,
+                variable=name,
+            )
+        ) from error
     finally:
         await channel.close()
     if not topology.partitions:
-        raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
-    return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
+        raise Fatal(
+            Message(
+                "the gateway at {address} has no partition: see that its broker runs", address=settings.gateway_address
+            )
+        )
+    return Message(
+        "{address}, gateway {version}, {count} partition(s)",
+        address=settings.gateway_address,
+        version=topology.gateway_version,
+        count=topology.partitions,
+    )
 
 
 def _recorder_kinds() -> list[Line]:
     """Say which kinds of recorder other packages bring, and what is wrong with those that cannot be used."""
     outside = [f"{code} ({kind.package})" for code, kind in sorted(KINDS.items()) if kind.package is not None]
-    lines = [Line("recorder types of other packages", True, ", ".join(outside))] if outside else []
+    lines = [Line("recorder types of other packages", True, Joined(", ", outside))] if outside else []
     return lines + [
-        Line(f"recorder type {one.code}", False, f"of {one.package}, cannot be used: {one.message}")
+        Line(
+            f"recorder type {one.code}",
+            False,
+            Message("of {package}, cannot be used: {message}", package=one.package, message=one.message),
+            one.code,
+        )
         for one in registry.OUTSIDE.broken
     ]
 
@@ -490,11 +639,23 @@ async def _recorders(settings: Settings) -> list[Line]:
         query = select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
         rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
     opened = partial(open_recorder, places=places_of(settings), secrets=database.recorder_secrets)
-    return [await _line(f"recorder {row.name}", partial(_recorder, row, opened)) for row in rows]
+    return [await _line(f"recorder {row.name}", partial(_recorder, row, opened), row.name) for row in rows]
 
 
-async def _recorder(row: Recorder, opened: OpenRecorder) -> str:
-    facts = await opened(row.kind, row.configuration).probe()
+async def _recorder(row: Recorder, opened: OpenRecorder) -> Text:
+    try:
+        facts = await opened(row.kind, row.configuration).probe()
+    except (Fatal, Retryable) as error:
+        # A driver's own sentence says more, in English alone; the test of a recorder has one in each language.
+        raise Fatal(Bilingual(finding_of(error, row.kind).message.zh, str(error))) from error
     if not facts.reachable:
-        raise Fatal("does not answer: check that it runs and that its folder or address can be reached from here")
-    return f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"
+        raise Fatal(
+            Message("does not answer: check that it runs and that its folder or address can be reached from here")
+        )
+    kind = f"recorder-{facts.make}"  # a folder's make is its kind, any other's a name
+    return Message(
+        "{make} {model}, {count} channel(s)",
+        make=Label(kind) if has_word(kind) else facts.make,
+        model=facts.model,
+        count=len(facts.oldest_frame),
+    )

@@ -26,6 +26,7 @@ from services.engine.state.store import IDENTITY
 from services.runtime.errors import Fatal
 from services.runtime.manifest import Manifest, read_manifest, write_manifest
 from services.runtime.settings import Settings
+from services.runtime.translations import Message, Text
 from services.vault.keys.fingerprints import (
     LOAN_FOLDER,
     LOG,
@@ -44,18 +45,26 @@ from services.vault.store.protocol import BUCKETS, Store, StoreMissing, StoreRef
 
 DATABASE, ENGINE = "database", "engine"
 PRIVATE = (VAULT, SEAL, LOG, PORTAL, RECORDERS)  # these are needed themselves, of the others the public part is enough
-WHOLE = "restore the newest backup into an empty data folder (docs/operations.md, Restore)"
-NEW_DATABASE = (
-    f"name the right database, or {WHOLE}; for a new installation name an empty keys folder, and stores or prefixes of "
-    "its own"
+WHOLE = Message("restore the newest backup into an empty data folder (docs/operations.md, Restore)")
+NEW_DATABASE = Message(
+    "name the right database, or {restore}; for a new installation name an empty keys folder, and stores or prefixes "
+    "of its own",
+    restore=WHOLE,
 )
-KEYS = "restore it with footage-desk keys restore FILE --identity IDENTITY"
+KEYS = Message("restore it with footage-desk keys restore FILE --identity IDENTITY")
 
 
-def accept(part: str) -> str:
+def accept(part: str) -> Text:
     """Return the way on for whoever has no backup of the part; the root goes with the seal key that it certifies."""
     name = SEAL if part == ROOT else part
-    return f"or, where it is lost for good, go on without it: footage-desk accept-loss {name} says what that costs"
+    return Message(
+        "or, where it is lost for good, continue without it: footage-desk accept-loss {part} says what that costs",
+        part=name,
+    )
+
+
+def _or_accept(way: Text, part: str) -> Text:
+    return Message("{way}, {otherwise}", way=way, otherwise=accept(part))
 
 
 def check_folder(settings: Settings) -> Manifest | None:
@@ -69,15 +78,16 @@ def check_folder(settings: Settings) -> Manifest | None:
     database = _sqlite_file(settings)
     if database is not None and _is_empty(database):
         if manifest is not None and manifest.database is not None:
-            raise _missing(database, "the database of this installation is missing or empty", WHOLE)
+            raise _missing(database, Message("the database of this installation is missing or empty"), WHOLE)
         if manifest is None and not _is_empty(engine):
-            raise _missing(database, "the engine's file is here, and the database that it belongs to is not", WHOLE)
+            cause = Message("the engine's file is here, and the database that it belongs to is not")
+            raise _missing(database, cause, WHOLE)
     if settings.embedded and manifest is not None and manifest.engine is not None:
-        what = "the engine's file is missing or empty, and every open case waits in it"
+        what = Message("the engine's file is missing or empty, and every open case waits in it")
         if _is_empty(engine):
-            raise _missing(engine, what, f"{WHOLE}, {accept(ENGINE)}")
+            raise _missing(engine, what, _or_accept(WHOLE, ENGINE))
         if engine_identity(engine) not in (manifest.engine, None):
-            raise _missing(engine, "another engine's file is in its place", f"{WHOLE}, {accept(ENGINE)}")
+            raise _missing(engine, Message("another engine's file is in its place"), _or_accept(WHOLE, ENGINE))
     return manifest
 
 
@@ -91,8 +101,8 @@ def check_database(settings: Settings, database: Database, manifest: Manifest | 
         if first != manifest.database:
             raise _missing(
                 Path(database.engine.url.render_as_string()),
-                "it is not the database of this data folder: its audit trail begins with another event",
-                f"name the right one, or {WHOLE}",
+                Message("it is not the database of this data folder: its audit trail begins with another event"),
+                Message("name the right one, or {restore}", restore=WHOLE),
             )
     present = read_keys(settings.keys)
     known = {**(manifest.keys if manifest else {}), **database.run_now(ACTOR, key_events.list_known)}
@@ -114,8 +124,16 @@ def check_keys(keys: Path, known: Mapping[str, str], present: PresentKeys, *, ap
         here = present.fingerprints.get(name)
         if here is not None and here != fingerprint:
             raise KeyMissing(
-                f"another key is in the place of the {name} key | {keys.absolute()} | the database knows "
-                f"{fingerprint}, and {here} is here | {KEYS} into an empty keys folder, {accept(name)}"
+                Message(
+                    "another key is in the place of the {name} key | {folder} | the database knows {fingerprint}, and "
+                    "{here} is here | restore it with footage-desk keys restore FILE --identity IDENTITY into an empty "
+                    "keys folder, {otherwise}",
+                    name=name,
+                    folder=str(keys.absolute()),
+                    fingerprint=fingerprint,
+                    here=here,
+                    otherwise=accept(name),
+                )
             )
         if not apart and (here is None or (name in PRIVATE and name not in present.private)):
             raise key_missing(keys, name, fingerprint)
@@ -130,8 +148,14 @@ def check_store(name: str, store: Store, database: Database, manifest: Manifest 
     # Read apart: a store may be checked late, by whoever uses it first, and perhaps while this thread writes.
     if missing and ((manifest and name in manifest.stores) or database.read_now(ACTOR, key_events.was_written, name)):
         raise Fatal(
-            f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
-            f"{store.describe()} | mount the right disk or name the right server, or restore its copy; {accept(name)}"
+            Message(
+                "a part of the installation is missing | the {name} store | {buckets} is gone. {store} | mount the "
+                "right disk or name the right server, or restore its copy; {otherwise}",
+                name=name,
+                buckets=", ".join(missing),
+                store=store.describe(),
+                otherwise=accept(name),
+            )
         )
 
 
@@ -145,7 +169,8 @@ def check_unused(database: Database, stores: Mapping[str, Store], keys: Path, *,
         return
     used = [*(keys / LOAN_FOLDER).glob("*"), *([] if apart else (keys / PORTAL_KEY).parent.glob("[!.]*"))]
     if used:
-        raise _missing(used[0], "the keys of an installation are here, and its database is new", NEW_DATABASE)
+        cause = Message("the keys of an installation are here, and its database is new")
+        raise _missing(used[0], cause, NEW_DATABASE)
     for name, store in stores.items():
         check_empty(name, store)
 
@@ -155,8 +180,12 @@ def check_empty(name: str, store: Store) -> None:
     for bucket in BUCKETS:
         with suppress(StoreMissing, StoreRefused):  # it is not made yet
             if (key := next(iter(store.list_keys(bucket)), None)) is not None:
-                what = f"the {name} store has objects of an installation, and the database is new"
-                raise _missing(Path(bucket, key), f"{what}. {store.describe()}", NEW_DATABASE)
+                cause = Message(
+                    "the {name} store has objects of an installation, and the database is new. {store}",
+                    name=name,
+                    store=store.describe(),
+                )
+                raise _missing(Path(bucket, key), cause, NEW_DATABASE)
 
 
 def begin(settings: Settings, database: Database) -> None:
@@ -167,8 +196,14 @@ def begin(settings: Settings, database: Database) -> None:
 
 def key_missing(keys: Path, name: str, fingerprint: str) -> KeyMissing:
     return KeyMissing(
-        f"the {name} key of this installation is missing | {keys.absolute()} | the database knows {fingerprint}, and "
-        f"no other is made in its place | {KEYS}, {accept(name)}"
+        Message(
+            "the {name} key of this installation is missing | {folder} | the database knows {fingerprint}, and no "
+            "other is made in its place | {way}",
+            name=name,
+            folder=str(keys.absolute()),
+            fingerprint=fingerprint,
+            way=_or_accept(KEYS, name),
+        )
     )
 
 
@@ -219,8 +254,8 @@ def _check_engine(uow: UnitOfWork, settings: Settings) -> None:
     """Raise Fatal if cases wait in an engine's file that is missing, for a data folder without a manifest."""
     engine = settings.data_dir / "engine" / ENGINE_FILE
     if settings.embedded and _is_empty(engine) and (waiting := count_open_cases(uow)):
-        what = f"{waiting} open cases wait in the engine's file, which is missing or empty"
-        raise _missing(engine, what, f"{WHOLE}, {accept(ENGINE)}")
+        what = Message("{count} open cases wait in the engine's file, which is missing or empty", count=waiting)
+        raise _missing(engine, what, _or_accept(WHOLE, ENGINE))
 
 
 def _check_unregistered(uow: UnitOfWork, keys: Path, present: PresentKeys) -> None:
@@ -229,8 +264,14 @@ def _check_unregistered(uow: UnitOfWork, keys: Path, present: PresentKeys) -> No
         used = uow.session.scalar(select(table).limit(1)) is not None
         if used and name not in present.private and not key_events.is_loss_accepted(uow, name):
             raise KeyMissing(
-                f"the {name} key of this installation is missing | {keys.absolute()} | the database has "
-                f"{table.__tablename__.replace('_', ' ')} that were made with it | {KEYS}, {accept(name)}"
+                Message(
+                    "the {name} key of this installation is missing | {folder} | the database has rows of {table} that "
+                    "were made with it | {way}",
+                    name=name,
+                    folder=str(keys.absolute()),
+                    table=table.__tablename__,
+                    way=_or_accept(KEYS, name),
+                )
             )
 
 
@@ -245,5 +286,9 @@ def _is_empty(file: Path) -> bool:
     return not any(path.exists() and path.stat().st_size for path in (file, log))
 
 
-def _missing(path: Path, cause: str, way: str) -> Fatal:
-    return Fatal(f"a part of the installation is missing | {path} | {cause} | {way}")
+def _missing(path: Path, cause: Text, way: Text) -> Fatal:
+    return Fatal(
+        Message(
+            "a part of the installation is missing | {path} | {cause} | {way}", path=str(path), cause=cause, way=way
+        )
+    )

@@ -38,7 +38,7 @@ def load_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
     level = "warning" if quiet and at_terminal and not level_given else settings.log.level
     configure_logs(level, settings.log.format)
     for sentence in unknown_variables():
-        error_console.print(sentence, soft_wrap=True)
+        error_console.print(str(sentence), soft_wrap=True)
     return settings
 
 

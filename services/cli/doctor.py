@@ -8,10 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.app import doctor as app_doctor
-from services.cli.context import console, fail
+from services.cli.context import Lang, console, fail
 from services.demo import organisation
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError, unknown_variables
+
+
+def _title(line: app_doctor.Line, lang: Lang) -> str:
+    return line.part if lang is Lang.en else line.title.translate(lang)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     @app.command("doctor")
     def examine(
         demo: Annotated[bool, typer.Option("--demo", help="With the settings of run --demo.")] = False,
+        lang: Annotated[Lang, typer.Option(help="The language of the sentences.")] = Lang.en,
         portal: Annotated[
             bool, typer.Option("--portal", help="Where the portal runs apart: what it has no part in is left out.")
         ] = False,
@@ -36,6 +41,10 @@ def add_to(app: typer.Typer) -> None:
         table.add_column()
         table.add_column(overflow="fold")
         for line in findings:
-            table.add_row("[green]✓[/]" if line.well else "[red]✗[/]", escape(line.part), escape(line.sentence))
+            table.add_row(
+                "[green]✓[/]" if line.well else "[red]✗[/]",
+                escape(_title(line, lang)),
+                escape(line.message.translate(lang)),
+            )
         console.print(table)
         raise typer.Exit(0 if all(line.well for line in findings) else 1)

@@ -16,6 +16,7 @@ from services.runtime import metrics
 from services.runtime.errors import Away, Busy, Refused, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
+from services.runtime.translations import Message, Text
 
 log = get_logger(__name__)
 
@@ -40,7 +41,10 @@ def explain(error: Exception, engine: Engine) -> Exception | None:
         failure = _of_driver(original, error, engine)
     elif isinstance(error, PendingRollbackError):  # an act went on after its connection was lost
         failure = _unavailable(
-            f"the connection to the database broke | {_address(engine)} | the act was not ended", "database"
+            Message(
+                "the connection to the database broke | {address} | the act was not ended", address=_address(engine)
+            ),
+            "database",
         )
     else:
         return None
@@ -51,8 +55,11 @@ def busy(engine: Engine) -> Busy:
     """Return the error of a unit that found no free connection in time, and count it."""
     metrics.TRANSACTION_FAILURES.labels("busy").inc()
     return Busy(
-        f"the database did not answer in time | {_address(engine)} | every connection of this process was in use | try "
-        "again; where it goes on, look for slow statements",
+        Message(
+            "the database did not answer in time | {address} | every connection of this process was in use | try "
+            "again; where it persists, look for slow statements",
+            address=_address(engine),
+        ),
         runbook=RUNBOOK_DB_DOWN,
         away="database",
     )
@@ -71,32 +78,48 @@ def _of_driver(original: BaseException, error: Exception, engine: Engine) -> Exc
     return _unavailable(_sentence(original, error, engine), _waited_for(original, error, engine))
 
 
-def _sentence(original: BaseException, error: Exception, engine: Engine) -> str:
+def _sentence(original: BaseException, error: Exception, engine: Engine) -> Text:
     code, where = _code(original), _address(engine)
     if _is_full(original):
-        return f"the disk is full | {where} | nothing was written | make room on it; what failed is retried"
+        return Message(
+            "the disk is full | {address} | nothing was written | make room on it; what failed is retried",
+            address=where,
+        )
     if code == READ_ONLY:
-        return (
-            f"the database takes no changes | {where} | it is read-only: a standby, or made so | fail over to the "
-            "primary, or let it be changed again; what failed is retried"
+        return Message(
+            "the database takes no changes | {address} | it is read-only: a standby, or made so | fail over to the "
+            "primary, or let it be changed again; what failed is retried",
+            address=where,
         )
     if code == CANCELLED:
-        return (
-            f"the database did not answer in time | {where} | it ended a statement that took too long | try again; "
-            "where it goes on, look for locks and slow statements"
+        return Message(
+            "the database did not answer in time | {address} | it ended a statement that took too long | try again; "
+            "where it persists, look for locks and slow statements",
+            address=where,
         )
-    pooled = refused_by_pooler(original)
-    if pooled is not None or isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
-        why = pooled or f"{original} | check that the database runs and is reachable"
-        return f"the database {'cannot be used' if pooled else 'did not answer'} | {where} | {why}"
+    if refused_by_pooler(original) is not None or isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
+        return _unanswered(original, where)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return f"the connection to the database broke | {original}"
+        return Message("the connection to the database broke | {error}", error=str(original))
     # The text may quote values. Most often its tables are another version's, or the account lacks a right.
     kind = f"{type(original).__name__} {code}".rstrip()
     log.error("the database refused a statement", cause=kind, stack=stack(error))
-    return (
-        f"the database refused a statement | {where} | {kind} | see the log; run footage-desk migrate of this version "
-        "if its tables are another's, and check the rights of the account"
+    return Message(
+        "the database refused a statement | {address} | {error} | see the log; run footage-desk migrate of this "
+        "version if its tables are another's, and check the rights of the account",
+        address=where,
+        error=kind,
+    )
+
+
+def _unanswered(original: BaseException, where: str) -> Text:
+    pooled = refused_by_pooler(original)
+    if pooled is not None:
+        return Message("the database cannot be used | {address} | {why}", address=where, why=pooled)
+    return Message(
+        "the database did not answer | {address} | {error} | check that the database runs and is reachable",
+        address=where,
+        error=str(original),
     )
 
 
@@ -124,7 +147,7 @@ def _code(original: BaseException) -> str:
     return getattr(original, "sqlstate", None) or ""
 
 
-def _unavailable(message: str, waited_for: Away | None) -> Retryable:
+def _unavailable(message: Text, waited_for: Away | None) -> Retryable:
     metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
     return Retryable(message, runbook=RUNBOOK_DB_DOWN, away=waited_for)
 

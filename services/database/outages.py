@@ -5,6 +5,7 @@ import sqlite3
 from services.database.engine import sqlite_code
 from services.runtime.errors import Away
 from services.runtime.settings import variable
+from services.runtime.translations import Message, Text
 
 # Of what fails while it connects libpq passes on no SQLSTATE (psycopg's is None), and a client cannot choose the words:
 # lc_messages is the superuser's, and read after the login. So they are read; a server may be set to speak Chinese.
@@ -42,17 +43,19 @@ def away(error: BaseException | None) -> Away | None:
     return None if any(word in str(error) for word in _REFUSALS) else "database"
 
 
-def refused_by_pooler(error: BaseException | None) -> str | None:
+def refused_by_pooler(error: BaseException | None) -> Text | None:
     """Return why a pooler before PostgreSQL cannot be worked with, and what to do; None for any other error."""
     said = str(error)
     if _STATEMENT_MODE in said:
-        return (
+        return Message(
             "a pooler in statement mode stands before it, which knows no transactions | set its pool_mode to "
             "transaction, or give the address of PostgreSQL itself"
         )
     if _REFUSED_OPTION in said or getattr(error, "sqlstate", None) in _PREPARED_ELSEWHERE:
-        return (
-            f"a pooler of connections stands before it ({said.strip().splitlines()[0]}) | set "
-            f"{variable('database.pooler')}=true, or give the address of PostgreSQL itself"
+        return Message(
+            "a pooler of connections stands before it ({error}) | set {variable}=true, or give the address of "
+            "PostgreSQL itself",
+            error=said.strip().splitlines()[0],
+            variable=variable("database.pooler"),
         )
     return None

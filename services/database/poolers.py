@@ -6,12 +6,13 @@ from services.database.engine import limits
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.settings import variable
 from services.runtime.settings.database import DatabaseSettings
+from services.runtime.translations import Joined, Message, Text
 
 SETTING = variable("database.pooler")
 MILLISECONDS = text("SELECT name, setting::bigint FROM pg_settings WHERE name = ANY (:names) ORDER BY name DESC")
 
 
-def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> str | None:
+def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> Text | None:
     """Return a sentence where PostgreSQL ends nothing after what the settings say; else None.
 
     Behind a pooler the account has to have the limits; without one, a connection that has lost what it was opened with
@@ -29,10 +30,20 @@ def why_unlimited(uow: UnitOfWork, settings: DatabaseSettings) -> str | None:
     ]
     if not lost:
         return None
-    give = " and ".join(f"ALTER ROLE {engine.url.username} SET {name} = '{asked[name]}s'" for name in lost)
+    give = Joined(
+        " and ",
+        (f"ALTER ROLE {engine.url.username} SET {name} = '{asked[name]}s'" for name in lost),
+    )
     if settings.pooler:
-        return f"nothing ends what hangs, since the account has no {' and no '.join(lost)}: {give}"
-    return (
-        f"a pooler does not pass on {' and '.join(lost)}: set {SETTING}=true, and {give}; or give the address of "
-        "PostgreSQL itself"
+        return Message(
+            "nothing ends what hangs, since the account lacks {limits}: {statements}",
+            limits=Joined(" and ", lost),
+            statements=give,
+        )
+    return Message(
+        "a pooler does not pass on {limits}: set {variable}=true, and {statements}; or give the address of PostgreSQL "
+        "itself",
+        limits=Joined(" and ", lost),
+        variable=SETTING,
+        statements=give,
     )

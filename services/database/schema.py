@@ -17,6 +17,7 @@ from services.database import tables  # noqa: F401 - importing them enters them 
 from services.database.base import Base
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
+from services.runtime.translations import Message
 
 # The schemas that were made while the first release was written, which no migration starts from.
 BEFORE_THE_FIRST_RELEASE = frozenset(f"{number:04}" for number in range(1, 8))
@@ -78,9 +79,15 @@ def check_in(connection: Connection) -> str:
     if present == newest:
         return newest or "none"
     if present is None:
-        raise Fatal("the database is empty: run footage-desk migrate")
+        raise Fatal(Message("the database is empty: run footage-desk migrate"))
     _refuse_foreign(connection, present)
-    raise Fatal(f"the database has the schema {present} and not {newest}: run footage-desk migrate of this version")
+    raise Fatal(
+        Message(
+            "the database has the schema {present} and not {newest}: run footage-desk migrate of this version",
+            present=present,
+            newest=newest,
+        )
+    )
 
 
 def _present(connection: Connection) -> str | None:
@@ -91,14 +98,20 @@ def _refuse_foreign(connection: Connection, present: str | None) -> None:
     """Raise Fatal for a schema that no migration of this release leads on from."""
     if present in BEFORE_THE_FIRST_RELEASE:
         raise Fatal(
-            f"the database was not opened | {connection.engine.url.render_as_string()} | its schema {present} is from "
-            "before the first release, and no release migrates it | nothing was changed or deleted: move the data "
-            "folder (FOOTAGE_DESK_DATA_DIR, var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, "
-            "then start anew"
+            Message(
+                "the database was not opened | {address} | its schema {present} is from before the first release, and "
+                "no release migrates it | nothing was changed or deleted: move the data folder (FOOTAGE_DESK_DATA_DIR, "
+                "var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, then start again",
+                address=connection.engine.url.render_as_string(),
+                present=present,
+            )
         )
     known = {script.revision for script in _scripts().walk_revisions()}
     if present is not None and present not in known:
         raise Fatal(
-            f"the database has the schema {present} of a newer release, which this one does not know | nothing was "
-            "changed: run that release, or with this one restore the backup from before"
+            Message(
+                "the database has the schema {present} of a newer release, which this one does not know | nothing was "
+                "changed: run that release, or with this one restore the backup from before",
+                present=present,
+            )
         )

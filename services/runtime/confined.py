@@ -18,6 +18,7 @@ from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
 from services.runtime.settings import variable
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Joined, Message, Text
 
 log = get_logger(__name__)
 
@@ -157,14 +158,14 @@ async def report_missing_walls() -> None:
     missing = await missing_walls()
     if missing:
         report = log.error if _policy.required else log.warning
-        report("the processes that read footage are not fully confined", walls=describe(missing))
+        report("the processes that read footage are not fully confined", walls=str(describe(missing)))
 
 
-def describe(missing: Mapping[str, str]) -> str:
+def describe(missing: Mapping[str, str]) -> Text:
     """Say how many walls there are and why the others are missing."""
-    count = ("no wall", "one wall")[len(WALLS) - len(missing)] if missing else "two walls"
-    reasons = "".join(f"; {name} is missing: {reason}" for name, reason in missing.items())
-    return f"{count} of two{reasons}"
+    counts = (Message("no wall of two"), Message("one wall of two"), Message("two walls of two"))
+    reasons = [Message("{wall} is missing: {reason}", wall=name, reason=reason) for name, reason in missing.items()]
+    return Joined("; ", (counts[len(WALLS) - len(missing)], *reasons))
 
 
 @cache

@@ -12,6 +12,7 @@ from services.runtime.clock import Clock, SystemClock, TurnedClock
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
+from services.runtime.translations import Message, Text
 
 log = get_logger(__name__)
 
@@ -52,10 +53,11 @@ def check_modes(folder: Path, shut: Iterable[Path] = ()) -> None:
     for path, facts in _entries(folder, follow=True, shut=shut):
         mode = stat.S_IMODE(facts.st_mode)
         if facts.st_uid not in own:
-            cause = f"it belongs to another account, of the number {facts.st_uid}"
-            raise _open_to_others_error(path, folder, cause, "give it to the account that runs this, with chown")
+            cause = Message("it belongs to another account, of the number {account}", account=facts.st_uid)
+            way = Message("give it to the account that runs this, with chown")
+            raise _open_to_others_error(path, folder, cause, way)
         if mode & OTHERS:
-            cause = f"it has mode {mode:04o}, and others than its owner can reach it"
+            cause = Message("it has mode {mode}, and others than its owner can reach it", mode=f"{mode:04o}")
             raise _open_to_others_error(path, folder, cause)
 
 
@@ -70,7 +72,7 @@ def narrow_modes(folder: Path) -> None:
         try:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
         except OSError as error:
-            cause = f"its mode cannot be narrowed ({error.strerror or type(error).__name__})"
+            cause = Message("its mode cannot be narrowed ({error})", error=error.strerror or type(error).__name__)
             raise _open_to_others_error(path, folder, cause) from error
     check_modes(folder)  # a file system without modes accepts the call and changes nothing
     if paths:
@@ -114,11 +116,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return facts.st_dev, facts.st_ino
 
 
-def _open_to_others_error(path: Path, folder: Path, cause: str, way: str | None = None) -> Fatal:
+def _open_to_others_error(path: Path, folder: Path, cause: Text, way: Text | None = None) -> Fatal:
     place = folder if path.is_relative_to(folder) and not _is_behind_link(path, folder) else path.resolve()
-    way = way or f"run `chmod -R go= {place.absolute()}` as the owner of all of it"
-    what = "the data folder" if folder.is_dir() else "the database"
-    return Fatal(f"{what} is open to others | {path.absolute()} | {cause} | {way}")
+    way = way or Message("run `chmod -R go= {place}` as the owner of all of it", place=str(place.absolute()))
+    values: dict[str, Text | str] = {"path": str(path.absolute()), "cause": cause, "way": way}
+    if folder.is_dir():
+        return Fatal(Message("the data folder is open to others | {path} | {cause} | {way}", **values))
+    return Fatal(Message("the database is open to others | {path} | {cause} | {way}", **values))
 
 
 def _is_behind_link(path: Path, folder: Path) -> bool:
@@ -157,8 +161,11 @@ def clock_of(folder: Path, *, demo: bool) -> Clock:
     if turned.turned:
         ahead = turned.offset.total_seconds() / 86400
         raise Fatal(
-            f"could not start | {folder.absolute()} | a demo has turned the database's clock {ahead:.1f} days ahead, "
-            "the machine's clock would run behind it | start it with --demo, or set FOOTAGE_DESK_DATA_DIR to another "
-            "folder"
+            Message(
+                "could not start | {folder} | a demo has turned the database's clock {days} days ahead, the machine's "
+                "clock would run behind it | start it with --demo, or set FOOTAGE_DESK_DATA_DIR to another folder",
+                folder=str(folder.absolute()),
+                days=f"{ahead:.1f}",
+            )
         )
     return SystemClock()

@@ -31,6 +31,7 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.oauth import CHECK_CLIENT, REFUSED
+from services.runtime.translations import Message, Text
 
 CALL_SECONDS = 20.0
 
@@ -166,7 +167,7 @@ class PyzeebeEngineClient:
         return True
 
     async def topology(self) -> Topology:
-        async with transport("ask for the topology", self._call_seconds):
+        async with transport(Message("ask for the topology"), self._call_seconds):
             answer = await self._client.topology()
         return Topology(answer.gateway_version or "unknown", answer.cluster_size or 0, answer.partitions_count or 0)
 
@@ -178,7 +179,7 @@ class PyzeebeEngineClient:
 
 
 @asynccontextmanager
-async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool = False) -> AsyncIterator[None]:
+async def transport(doing: str | Text, seconds: float = CALL_SECONDS, *, values: bool = False) -> AsyncIterator[None]:
     """Turn errors of pyzeebe and gRPC into Retryable or Fatal; a call that hangs ends after ``seconds``.
 
     ``values``: the call carries variables, which may be personal data, so no answer that may quote them is repeated.
@@ -191,43 +192,68 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
     except (JobNotFoundError, JobAlreadyDeactivatedError):
         raise  # an answer about the job, which the caller knows what to do with
     except TimeoutError as error:
-        raise Retryable(f"could not {doing}: the engine did not answer within {seconds:g} s") from error
+        raise Retryable(
+            Message("could not {act}: the engine did not answer within {seconds} s", act=doing, seconds=f"{seconds:g}")
+        ) from error
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
         if REFUSED in cause_of(error):
             raise _unauthorized(doing, error) from error
-        raise Retryable(f"could not {doing}: the engine cannot be reached ({describe(error)}){_hint(error)}") from error
+        raise Retryable(_unreachable(doing, error, describe(error))) from error
     except ZeebeBackPressureError as error:
-        raise Retryable(f"could not {doing}: the engine is busy ({describe(error)})") from error
+        raise Retryable(
+            Message("could not {act}: the engine is busy ({error})", act=doing, error=describe(error))
+        ) from error
     except ProcessInvalidError as error:
         cause = cause_of(error.__cause__ or error)
         raise Fatal(
-            f"could not {doing} | the engine refuses it | {cause} | correct the file and deploy again"
+            Message(
+                "could not {act} | the engine refuses it | {error} | correct the file and deploy again",
+                act=doing,
+                error=cause,
+            )
         ) from error
     except UnknownGrpcStatusCodeError as error:
         if error.grpc_error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise _unauthorized(doing, error) from error
         raise Fatal(
-            f"could not {doing} | the engine refused the call | {describe(error)} | "
-            "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
+            Message(
+                "could not {act} | the engine refused the call | {error} | check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and "
+                "what the client may do",
+                act=doing,
+                error=describe(error),
+            )
         ) from error
     except PyZeebeError as error:
-        raise Fatal(f"could not {doing} | {describe(error)} | check the call") from error
+        raise Fatal(Message("could not {act} | {error} | check the call", act=doing, error=describe(error))) from error
 
 
-def _hint(error: BaseException) -> str:
+def _unreachable(doing: str | Text, error: BaseException, described: str) -> Message:
     cause = cause_of(error)
     if "CERTIFICATE_VERIFY_FAILED" in cause or "Hostname Verification" in cause:
-        return ": its certificate is not trusted, see ZEEBE_CA_CERTIFICATE_PATH and the name in ZEEBE_ADDRESS"
-    if "Socket closed" in cause:
+        sentence = Message(
+            "could not {act}: the engine cannot be reached ({error}): its certificate is not trusted, see "
+            "ZEEBE_CA_CERTIFICATE_PATH and the name in ZEEBE_ADDRESS"
+        )
+    elif "Socket closed" in cause:
         # In TLS 1.3 this is all that a client sees if its certificate is missing or not trusted.
-        return ": if it stays so, see whether the gateway asks for TLS, or for our certificate (CAMUNDA_MTLS_CERT_PATH)"
-    return ""
+        sentence = Message(
+            "could not {act}: the engine cannot be reached ({error}): if it stays so, see whether the gateway asks for "
+            "TLS, or for our certificate (CAMUNDA_MTLS_CERT_PATH)"
+        )
+    else:
+        sentence = Message("could not {act}: the engine cannot be reached ({error})")
+    return sentence.with_values(act=doing, error=described)
 
 
-def _unauthorized(doing: str, error: BaseException) -> Unauthorized:
+def _unauthorized(doing: str | Text, error: BaseException) -> Unauthorized:
     return Unauthorized(
-        f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}; for a "
-        "footage-desk engine FOOTAGE_DESK_ENGINE__TOKEN_FILE"
+        Message(
+            "could not {act} | the engine does not let this client in | {error} | {advice}; for a footage-desk engine "
+            "FOOTAGE_DESK_ENGINE__TOKEN_FILE",
+            act=doing,
+            error=cause_of(error),
+            advice=CHECK_CLIENT,
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from services.runtime.translations import Message, Text, Value
+from services.runtime.translations import Message, Text, Value, Verbatim
 
 Away: TypeAlias = Literal["recorder", "store", "database"]
 """A part of the installation that can be away for a while, and is waited for."""
@@ -23,9 +23,10 @@ class Retryable(Exception):
     awaits: str | None = None
 
     def __init__(
-        self, message: str, *, runbook: str | None = None, away: Away | None = None, awaits: str | None = None
+        self, message: str | Text, *, runbook: str | None = None, away: Away | None = None, awaits: str | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(str(message))
+        self.message = Verbatim(message) if isinstance(message, str) else message
         if awaits is not None:
             self.awaits = awaits
         if runbook is not None:
@@ -61,14 +62,15 @@ class Outcome(Exception):
 class Fatal(Exception):
     """Only a person can continue: the runner raises an incident.
 
-    The text is what an operator reads: what failed | on which object | why | what to do next. ``runbook`` as
-    Retryable's.
+    The text is what an operator reads: what failed | on which object | why | what to do next. Log and incident have
+    its English; one that the self-check may show is a `Text`. ``runbook`` as Retryable's.
     """
 
     runbook = "incidents-pending"
 
-    def __init__(self, message: str, *, runbook: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str | Text, *, runbook: str | None = None) -> None:
+        super().__init__(str(message))
+        self.message = Verbatim(message) if isinstance(message, str) else message
         if runbook is not None:
             self.runbook = runbook
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from services.runtime.errors import Fatal
+from services.runtime.translations import Message, Text
 
 FILE_NAME = "installation.json"
 FORMAT = 1
@@ -34,14 +35,17 @@ def read_manifest(folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise _unreadable(path, f"it cannot be read ({type(error).__name__})") from error
+        raise _unreadable(path, Message("it cannot be read ({error})", error=type(error).__name__)) from error
     written_format = content.pop("format", None) if isinstance(content, dict) else None
     if written_format != FORMAT:
-        raise _unreadable(path, f"it has format {written_format}, and this version reads {FORMAT}")
+        raise _unreadable(
+            path,
+            Message("it has format {format}, and this version reads {known}", format=str(written_format), known=FORMAT),
+        )
     try:
         return Manifest(**{**content, "stores": tuple(content["stores"])})
     except (KeyError, TypeError) as error:
-        raise _unreadable(path, "it is not what this version writes") from error
+        raise _unreadable(path, Message("it is not what this version writes")) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -67,8 +71,12 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _unreadable(path: Path, why: str) -> Fatal:
+def _unreadable(path: Path, why: Text) -> Fatal:
     return Fatal(
-        f"could not read what belongs to the data folder | {path.absolute()} | {why} | start the version that wrote "
-        "it, or move this file away: the next start writes it anew if the database agrees with what is there"
+        Message(
+            "could not read what belongs to the data folder | {file} | {why} | start the version that wrote it, or "
+            "move this file away: the next start writes it again if the database agrees with what is there",
+            file=str(path.absolute()),
+            why=why,
+        )
     )

@@ -14,6 +14,7 @@ from lxml import etree
 
 from services.runtime.diagram_labels import fit_labels
 from services.runtime.errors import Fatal
+from services.runtime.translations import Message
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
@@ -195,8 +196,12 @@ def read(paths: Iterable[Path]) -> dict[str, Model]:
             models |= parse(content)
         except etree.XMLSyntaxError as error:
             raise Fatal(
-                f"could not read the model | {path} | it is no XML: {error.msg} | "
-                "correct that line, or save the model anew in Camunda Modeler"
+                Message(
+                    "could not read the model | {file} | it is no XML: {error} | correct that line, or save the model "
+                    "again in Camunda Modeler",
+                    file=str(path),
+                    error=error.msg,
+                )
             ) from error
     return models
 

@@ -15,6 +15,7 @@ import grpc
 import httpx
 
 from services.runtime.logs import get_logger
+from services.runtime.translations import Message
 
 log = get_logger(__name__)
 
@@ -25,7 +26,7 @@ LEEWAY_SHARE = 0.1
 DEFAULT_SECONDS = 60.0
 # gRPC carries the text of an error alone, so this phrase identifies a refusal (engine_client.transport).
 REFUSED = "the token address refuses this client"
-CHECK_CLIENT = "check CAMUNDA_CLIENT_ID, CAMUNDA_CLIENT_SECRET, CAMUNDA_TOKEN_AUDIENCE and CAMUNDA_TOKEN_SCOPE"
+CHECK_CLIENT = Message("check CAMUNDA_CLIENT_ID, CAMUNDA_CLIENT_SECRET, CAMUNDA_TOKEN_AUDIENCE and CAMUNDA_TOKEN_SCOPE")
 
 
 class NoToken(Exception):

@@ -143,6 +143,16 @@ class Bilingual(Text):
         return self._zh if language == "zh" else self._en
 
 
+class Verbatim(Text):
+    """A text that is the same in every language: a name, a path, or what another program said."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def translate(self, language: str) -> str:
+        return self._text
+
+
 class Joined(Text):
     """Several names in one text. ``separator`` is a msgid: Chinese puts another comma between names."""
 

@@ -15,6 +15,7 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from services.runtime import metrics
 from services.runtime.logs import get_logger
+from services.runtime.translations import Message, Text, Verbatim
 from services.verifier.invalid import Invalid
 from services.verifier.timestamps import LARGEST, check_token, token_of_reply
 
@@ -26,6 +27,10 @@ PAUSES = (0.5, 2.0)  # before the second and the third time
 
 class NotGranted(Exception):
     """The authority gave no token that holds; the text says why."""
+
+    def __init__(self, message: str | Text) -> None:
+        super().__init__(str(message))
+        self.message = Verbatim(message) if isinstance(message, str) else message
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,11 @@ class HttpTimeStamper:
             token = token_of_reply(self._post(request.as_bytes(), headers))
             stamp = check_token(token, data, self.trusted)
         except httpx.HTTPError as error:
-            raise NotGranted(f"it does not answer ({type(error).__name__})") from error
+            raise NotGranted(Message("it does not answer ({error})", error=type(error).__name__)) from error
         except Invalid as error:
             raise NotGranted(str(error)) from error
         if stamp.nonce != request.nonce:
-            raise NotGranted("it has answered another question")
+            raise NotGranted(Message("it has answered another question"))
         return token
 
     def _post(self, body: bytes, headers: dict[str, str]) -> bytes:
@@ -77,12 +82,12 @@ class HttpTimeStamper:
             client.stream("POST", self.url, content=body, headers=headers) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
-                raise NotGranted(f"it answers with HTTP {answer.status_code}")
+                raise NotGranted(Message("it answers with HTTP {status}", status=answer.status_code))
             reply = b""
             for piece in answer.iter_bytes():
                 reply += piece
                 if len(reply) > LARGEST:
-                    raise NotGranted("its answer is too long")
+                    raise NotGranted(Message("its answer is too long"))
             return reply
 
 

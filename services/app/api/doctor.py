@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from services.domain.access import administrators
 from services.runtime.errors import Refused
+from services.runtime.translations import Text
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -16,14 +17,20 @@ router = APIRouter(prefix="/api/admin/doctor", tags=["administration"])
 
 
 class Line(Protocol):
-    """One part: whether it is well, and a sentence on its state or on what to do."""
+    """One part: whether it is well, and a sentence on its state or on what to do, in each language."""
 
     @property
     def part(self) -> str: ...
     @property
+    def title(self) -> Text: ...
+    @property
     def well(self) -> bool: ...
     @property
+    def message(self) -> Text: ...
+    @property
     def sentence(self) -> str: ...
+    @property
+    def zh(self) -> str: ...
 
 
 Examine = Callable[[], Awaitable[Sequence[Line]]]
@@ -32,7 +39,8 @@ Examine = Callable[[], Awaitable[Sequence[Line]]]
 class LineAnswer(Answer):
     part: str
     well: bool
-    sentence: str
+    sentence: str  # in English
+    zh: str
 
 
 def doctor(request: Request) -> Examine:

@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, func, select
 
 from services.database.tables.cameras import Camera, FavouriteCamera, Recorder
+from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import reference_pictures
 from services.runtime.errors import NotFound, Refused
@@ -23,6 +24,8 @@ def mark(uow: UnitOfWork, camera_id: str, *, marked: bool) -> None:
         raise NotFound(Message("camera"), camera_id)
     if row is not None:
         return
+    # of two that are marked at once, the second sees the first
+    uow.session.get_one(Person, uow.actor.id, with_for_update={"key_share": True})
     count = select(func.count()).where(FavouriteCamera.person_id == uow.actor.id)
     if (uow.session.scalar(count) or 0) >= MOST:
         raise Refused("favourites-full", "You have {most} favourites: take the star off one first.", most=MOST)

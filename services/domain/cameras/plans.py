@@ -79,6 +79,7 @@ class ShownPlan:
 def add(uow: UnitOfWork, entry: PlanEntry) -> FloorPlan:
     """Add a plan, whose picture follows. Refused for wrong values or a floor that has a plan."""
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)  # of two that are added at once, the second sees the first
     _check(uow, entry, None)
     if (uow.session.scalar(select(func.count()).select_from(FloorPlan)) or 0) >= MOST_PLANS:
         raise Refused("plans-full", "There are {most} plans already: remove one first.", most=MOST_PLANS)

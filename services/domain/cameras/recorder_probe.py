@@ -120,23 +120,25 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
                 findings.append(await _check_camera(client, facts, camera, now))
     except TimeoutError:
         findings.append(_down_finding("down"))
-    except RecorderDown as error:
-        findings.append(_down_finding(error.code))
-    except OutsideRoots:
-        findings.append(
-            Finding(
-                "outside-roots",
-                Message(
-                    "The folder is outside the allowed folders: move it, or add its root to "
-                    "FOOTAGE_DESK_RECORDERS__ROOTS."
-                ),
-            )
-        )
-    except (Fatal, Retryable):
-        findings.append(_not_opened(row.kind))
+    except (Fatal, Retryable) as error:
+        findings.append(finding_of(error, row.kind))
     if not cameras and not findings:
         findings.append(Finding("no-cameras", Message("No cameras have been added for this recorder: add them.")))
     return ProbeResult(facts, sorted(findings, key=lambda finding: finding.ok))
+
+
+def finding_of(error: Fatal | Retryable, kind: str) -> Finding:
+    """Return what an error of a recorder means, with its remedy; ``kind`` is the recorder's."""
+    if isinstance(error, RecorderDown):
+        return _down_finding(error.code)
+    if isinstance(error, OutsideRoots):
+        return Finding(
+            "outside-roots",
+            Message(
+                "The folder is outside the allowed folders: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS."
+            ),
+        )
+    return _not_opened(kind)
 
 
 def _not_opened(kind: str) -> Finding:

@@ -263,6 +263,8 @@ def _ask(uow: UnitOfWork, change: Change) -> None:
     asks = policy.may_ask(access_queries.load_directory(uow), change.kind, uow.actor.id)
     if not asks or _find_open(uow, change) is not None or _is_asked_otherwise(uow, change):
         return
+    if _count_asked(uow) >= MAX_ASKED:
+        return  # another request of the same person was written between the refusal and this
     request = ChangeRequest(
         id=new_id(),
         kind=change.kind,

@@ -18,7 +18,7 @@ from services.database.tables.notice_robots import NoticeRobot
 from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.administrators import require_administrator
+from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
 from services.domain.notifications.dispatch import ROBOT_CHANGED, ROBOT_ENDED, TEST, open_channel
@@ -88,6 +88,7 @@ def add(uow: UnitOfWork, new: NewRobot) -> RobotRow:
     Refused for an address that is none of this service's, a missing secret, or one robot too many. Administrators only.
     """
     require_administrator(uow)
+    lock_setup(uow)  # a lock on the rows would not show the second of two that are added at once
     in_use = uow.session.scalars(select(NoticeRobot).where(NoticeRobot.ended_at.is_(None)).with_for_update()).all()
     if len(in_use) >= MOST:
         raise Refused("too-many-robots", Message("There are {most} robots already: end one first.", most=MOST))

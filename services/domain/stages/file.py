@@ -10,6 +10,7 @@ from services.domain.stages.schema import LIMITS, Question, Stage, StageFile, du
 from services.runtime import json_lines
 from services.runtime.errors import Fatal
 from services.runtime.json_lines import KeyPath, Problem
+from services.runtime.translations import Message
 
 NAME = "review-stages.json"
 CUSTODIAN = "custodian"  # the duty of the receipt, which is not a duty in the case
@@ -59,8 +60,12 @@ def read(path: Path) -> StageFile:
     content, problems = check(path)
     if content is None or problems:
         raise Fatal(
-            f"could not read the review stages | {path} | {'; '.join(map(str, problems))} | "
-            "correct the file; docs/designers.md describes each key"
+            Message(
+                "could not read the review stages | {file} | {problems} | correct the file; docs/designers.md "
+                "describes each key",
+                file=str(path),
+                problems="; ".join(map(str, problems)),
+            )
         )
     return content
 

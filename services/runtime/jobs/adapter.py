@@ -99,7 +99,7 @@ class JobAdapter(ZeebeAdapter):
         except PyZeebeError as error:
             cause = cause_of(error)
             refused = REFUSED in cause or _is_refused(error)
-            await self._pause(task_type, error, (cause, CHECK_CLIENT) if refused else None)
+            await self._pause(task_type, error, (cause, str(CHECK_CLIENT)) if refused else None)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self.draining or task is None or task.cancelling():

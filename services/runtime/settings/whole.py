@@ -44,6 +44,7 @@ from services.runtime.settings.stores import (
     StoreSettings,
     same_place,
 )
+from services.runtime.translations import Message, Text, Verbatim
 
 PREFIX = "FOOTAGE_DESK_"
 DELIMITER = "__"
@@ -51,6 +52,10 @@ DELIMITER = "__"
 
 class SettingsError(ValueError):
     """The settings are invalid; the text has a sentence for each variable, and never a value."""
+
+    def __init__(self, message: str | Text) -> None:
+        super().__init__(str(message))
+        self.message = Verbatim(message) if isinstance(message, str) else message
 
 
 def _camunda(*names: str, **arguments: Any) -> Any:
@@ -243,8 +248,11 @@ class Settings(BaseSettings):
         """Return the store of backups, never the primary; raises SettingsError if it is not set."""
         if not self._replica_is_known():
             raise SettingsError(
-                f"{variable('replica.endpoint')} is not set: set it, or {variable('replica.folder')}, "
-                "to a place for backups that is not the primary store."
+                Message(
+                    "{endpoint} is not set: set it, or {folder}, to a place for backups that is not the primary store.",
+                    endpoint=variable("replica.endpoint"),
+                    folder=variable("replica.folder"),
+                )
             )
         return self._place("replica", self.replica, self.data_dir / "replica")
 
@@ -266,7 +274,13 @@ class Settings(BaseSettings):
         """Return the setting at ``path``; raises SettingsError, with its variable, if not set."""
         value = self._value(path)
         if value is None:
-            raise SettingsError(f"{variable(path)} is not set: set it to {all_settings()[path].description}.")
+            raise SettingsError(
+                Message(
+                    "{variable} is not set: set it to {description}.",
+                    variable=variable(path),
+                    description=str(all_settings()[path].description),
+                )
+            )
         return value
 
     def is_given(self, path: str) -> bool:
@@ -309,16 +323,19 @@ def _prefixed(path: str) -> str:
     return PREFIX + path.upper().replace(".", DELIMITER)
 
 
-def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[Text]:
     """Return a sentence for each unknown ``FOOTAGE_DESK_`` variable, with a similar name."""
     known = {variable(path) for path in all_settings()}
     names = sorted(os.environ if environment is None else environment)
-    sentences = []
+    sentences: list[Text] = []
     for name in names:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "remove it."
-            sentences.append(f"{name} is not a setting: {hint}")
+            sentences.append(
+                Message("{name} is not a setting: did you mean {near}?", name=name, near=near[0])
+                if near
+                else Message("{name} is not a setting: remove it.", name=name)
+            )
     return sentences
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.runtime.errors import Fatal
+from services.runtime.translations import Message
 from services.vault.store.folder_files import sync_folder
 
 _MODE = 0o600
@@ -33,7 +34,11 @@ def check_key_folder(folder: Path) -> None:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o077:
         raise KeyUnusable(
-            f"the key folder {folder} has mode {mode:04o}, others can enter it: run `chmod 700 {folder}`."
+            Message(
+                "the key folder {folder} has mode {mode}, others can enter it: run `chmod 700 {folder}`.",
+                folder=str(folder),
+                mode=f"{mode:04o}",
+            )
         )
 
 
@@ -43,14 +48,22 @@ def read_key_file(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise KeyUnusable(
-            f"the key file {path} cannot be read ({error.strerror}): restore it or name another."
+            Message(
+                "the key file {file} cannot be read ({error}): restore it or name another.",
+                file=str(path),
+                error=error.strerror,
+            )
         ) from error
     with os.fdopen(descriptor) as file:
         # The mode of the open file, so that it cannot be replaced between the check and the read.
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if mode & ~_MODE:
             raise KeyUnusable(
-                f"the key file {path} has mode {mode:04o}, more than its owner's 0600: run `chmod 600 {path}`."
+                Message(
+                    "the key file {file} has mode {mode}, more than its owner's 0600: run `chmod 600 {file}`.",
+                    file=str(path),
+                    mode=f"{mode:04o}",
+                )
             )
         return file.read()
 

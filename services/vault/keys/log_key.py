@@ -7,6 +7,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from services.runtime.translations import Message
 from services.vault.keys.key_files import (
     KeyUnusable,
     make_key_folder,
@@ -87,16 +88,24 @@ def public_keys(folder: Path) -> list[VerifierKey]:
     except FileNotFoundError:
         return []
     except (Invalid, OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(f"the log's public keys in {path} cannot be used ({error}): restore the file.") from error
+        raise KeyUnusable(
+            Message(
+                "the log's public keys in {file} cannot be used ({error}): restore the file.",
+                file=str(path),
+                error=str(error),
+            )
+        ) from error
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(read_key_file(path).encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyUnusable(f"the key file {path} is no private key: restore it from its backup.") from error
+        raise KeyUnusable(
+            Message("the key file {file} holds no private key: restore it from its backup.", file=str(path))
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyUnusable(f"the key file {path} is no Ed25519 key: restore it from its backup.")
+        raise KeyUnusable(Message("the key file {file} is no Ed25519 key: restore it from its backup.", file=str(path)))
     return key
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from services.runtime.translations import Message
 from services.vault.keys.key_files import KeyUnusable, make_key_folder, read_key_file, write_key_file
 
 KEY_BYTES = 32
@@ -70,5 +71,11 @@ class KeyFileBox:
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
-            raise KeyUnusable(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.")
+            raise KeyUnusable(
+                Message(
+                    "the key file {file} holds no key of {count} bytes: restore it.",
+                    file=str(self._path),
+                    count=KEY_BYTES,
+                )
+            )
         return key

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.x509.oid import NameOID
 
+from services.runtime.translations import Message
 from services.vault.keys.key_files import (
     KeyUnusable,
     make_key_folder,
@@ -96,8 +97,12 @@ class FileSigningKey:
             if key_id_of(key := read_key(path)) == certified:
                 return key
         raise KeyUnusable(
-            f"{self.folder / CHAIN_FILE} does not belong to {KEY_FILE}: restore both files from the same backup, "
-            "or nobody could check what is signed."
+            Message(
+                "{chain} does not belong to {key}: restore both files from the same backup, or nobody could check what "
+                "is signed.",
+                chain=str(self.folder / CHAIN_FILE),
+                key=KEY_FILE,
+            )
         )
 
 
@@ -161,11 +166,19 @@ def read_chain(path: Path) -> Chain:
         return seal_chain([certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates])
     except OSError as error:
         raise KeyUnusable(
-            f"the seal key's certificates {path} cannot be read ({error.strerror}): restore them from their backup."
+            Message(
+                "the seal key's certificates {file} cannot be read ({error}): restore them from their backup.",
+                file=str(path),
+                error=error.strerror,
+            )
         ) from error
     except (Invalid, ValueError) as error:
         raise KeyUnusable(
-            f"the seal key's certificates {path} cannot be used ({error}): restore them from their backup."
+            Message(
+                "the seal key's certificates {file} cannot be used ({error}): restore them from their backup.",
+                file=str(path),
+                error=str(error),
+            )
         ) from error
 
 
@@ -182,9 +195,13 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(read_key_file(path).encode(), password=None)
     except (ValueError, TypeError) as error:
-        raise KeyUnusable(f"the key file {path} holds no private key: restore it from its backup.") from error
+        raise KeyUnusable(
+            Message("the key file {file} holds no private key: restore it from its backup.", file=str(path))
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise KeyUnusable(f"the key file {path} holds no key on P-256: restore it from its backup.")
+        raise KeyUnusable(
+            Message("the key file {file} holds no key on P-256: restore it from its backup.", file=str(path))
+        )
     return key
 
 

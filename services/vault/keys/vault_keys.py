@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.translations import Message
 from services.vault.age import KeyInvalid, NotARecipient, Stanza, Unwrapper, X25519Identity, generate_identity
 from services.vault.keys.key_files import (
     KeyUnusable,
@@ -192,8 +193,12 @@ def read_vault_keys(directory: Path) -> VaultKeys:
     # An interrupted rotation has added the new identity and not its recipient: what is sealed then opens as well.
     if keys.identity_file.exists() and keys.vault_recipient not in FileIdentities(keys.identity_file).recipients:
         raise KeyUnusable(
-            f"{directory / VAULT_RECIPIENT_FILE} does not belong to {keys.identity_file}: restore both files from the "
-            "same backup, or masters would be encrypted to a key that is not here."
+            Message(
+                "{recipient} does not belong to {identity}: restore both files from the same backup, or masters would "
+                "be encrypted to a key that is not here.",
+                recipient=str(directory / VAULT_RECIPIENT_FILE),
+                identity=str(keys.identity_file),
+            )
         )
     return keys
 
@@ -217,7 +222,9 @@ def key_lines(path: Path) -> list[str]:
     lines = [line.strip() for line in read_key_file(path).splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys:
-        raise KeyUnusable(f"the key file {path} holds 0 keys: it has to hold one AGE-SECRET-KEY-1… line.")
+        raise KeyUnusable(
+            Message("the key file {file} holds 0 keys: it has to hold one AGE-SECRET-KEY-1… line.", file=str(path))
+        )
     return keys
 
 
@@ -243,7 +250,13 @@ def _identity(line: str, path: Path) -> X25519Identity:
     try:
         return X25519Identity(line)
     except KeyInvalid as error:
-        raise KeyUnusable(f"the key file {path} cannot be used ({error}): restore it from its backup.") from error
+        raise KeyUnusable(
+            Message(
+                "the key file {file} cannot be used ({error}): restore it from its backup.",
+                file=str(path),
+                error=str(error),
+            )
+        ) from error
 
 
 def _make_pair(identity_file: Path, recipient_file: Path, note: str) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.translations import Message, Text
 from services.vault.store.folder_files import (
     DATA,
     FACTS,
@@ -71,10 +72,11 @@ class FolderStore:
         self._seen: set[str] = set()  # buckets that were there: one that is gone by now is waited for
         self._clock = clock or SystemClock()
 
-    def describe(self) -> str:
-        return (
-            f"The folder {self._root} keeps the rules of object lock against this program, but it cannot resist the "
-            "machine's administrator (root): use an S3 server with object lock where that matters."
+    def describe(self) -> Text:
+        return Message(
+            "The folder {folder} keeps the rules of object lock against this program, but it cannot resist the "
+            "machine's administrator (root): use an S3 server with object lock where that matters.",
+            folder=str(self._root),
         )
 
     def object_folders(self) -> list[Path]:
@@ -82,7 +84,7 @@ class FolderStore:
         return [self._bucket(bucket) / _OBJECTS for bucket in BUCKETS]
 
     def missing(self) -> list[str]:
-        with on_disk(f"check the store in {self._root}"):
+        with on_disk(Message("check the store in {folder}", folder=str(self._root))):
             return [self._bucket(bucket).name for bucket in BUCKETS if not self._is_made(bucket)]
 
     def _is_made(self, bucket: str) -> bool:
@@ -93,8 +95,12 @@ class FolderStore:
             return True
         if folder.exists() and any(entry.name in (_OBJECTS, "data") for entry in folder.iterdir()):
             raise StoreRefused(
-                f"the folder {folder} has contents but no {_MARKER}, so nothing says that object lock holds "
-                "there: set another folder or another prefix for the store."
+                Message(
+                    "the folder {folder} has contents but no {marker}, so object lock is not known to hold there: "
+                    "set another folder or another prefix for the store.",
+                    folder=str(folder),
+                    marker=_MARKER,
+                )
             )
         return False
 
@@ -285,7 +291,7 @@ class FolderStore:
 
     def _facts(self, bucket: str, key: str, version_id: str | None) -> Facts:
         folder = self._object(bucket, key)
-        with on_disk(f"read {bucket}/{key}"):
+        with on_disk(Message("read {object}", object=f"{bucket}/{key}")):
             self._must_exist(bucket)
             facts = Facts.read(folder)
         if facts is None or version_id not in (None, facts.version_id):
@@ -316,16 +322,25 @@ class FolderStore:
         if (self._bucket(bucket) / _MARKER).exists():
             self._seen.add(bucket)
         elif bucket in self._seen:
-            raise StoreDown(f"the bucket {self._bucket(bucket)} is gone: mount its disk again.")
+            raise StoreDown(
+                Message("the bucket {bucket} is gone: mount its disk again.", bucket=str(self._bucket(bucket)))
+            )
         else:
-            raise StoreRefused(f"the bucket {self._bucket(bucket)} is not there: run `footage-desk doctor`.")
+            raise StoreRefused(
+                Message(
+                    "the bucket {bucket} is not there: run `footage-desk doctor`.", bucket=str(self._bucket(bucket))
+                )
+            )
 
     def _check_rules(self, folder: Path) -> None:
         rules = json.loads((folder / _MARKER).read_bytes())
         if rules != _RULES:
             raise StoreRefused(
-                f"the folder {folder} was made without object lock or versioning, which cannot be added later: "
-                "set another folder or another prefix for the store."
+                Message(
+                    "the folder {folder} was made without object lock or versioning, which cannot be added later: set "
+                    "another folder or another prefix for the store.",
+                    folder=str(folder),
+                )
             )
 
     def _now(self) -> datetime:

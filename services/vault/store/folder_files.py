@@ -15,6 +15,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Self
 
+from services.runtime.translations import Message, Text
 from services.vault.store.buffers import failed, fill, new_buffer
 from services.vault.store.protocol import HashedSource, Source, StoreDown, StoreRefused
 
@@ -173,23 +174,37 @@ def bucket_lock(bucket: Path) -> Iterator[None]:
 
 
 @contextmanager
-def on_disk(act: str) -> Iterator[None]:
+def on_disk(act: str | Text) -> Iterator[None]:
     """The disk's errors as the store's; ``act`` says what was tried, as in "write masters/1/1"."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
-            message = f"the store is full and could not {act} ({reason}): free space on its disk."
+            message = Message(
+                "the store is full and could not {act} ({reason}): free space on its disk.", act=act, reason=reason
+            )
             raise StoreDown(message, full=True) from error
         if error.errno in _LATER:
-            raise StoreDown(f"the store could not {act} ({reason}): mend the disk or its mount.") from error
+            raise StoreDown(
+                Message("the store could not {act} ({reason}): mend the disk or its mount.", act=act, reason=reason)
+            ) from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise StoreRefused(
-                f"the store could not {act} ({reason}): let this account write to {error.filename or 'the folder'}."
+                Message(
+                    "the store could not {act} ({reason}): let this account write to {place}.",
+                    act=act,
+                    reason=reason,
+                    place=str(error.filename) if error.filename else Message("the folder"),
+                )
             ) from error
         raise StoreRefused(
-            f"the store could not {act} ({reason}, {error.filename}): check the store's folder."
+            Message(
+                "the store could not {act} ({reason}, {place}): check the store's folder.",
+                act=act,
+                reason=reason,
+                place=str(error.filename),
+            )
         ) from error
 
 

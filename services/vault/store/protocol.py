@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.translations import Text
 
 BUCKETS = ("quarantine", "masters", "copies", "documents", "replicas")
 OCTETS = "application/octet-stream"
@@ -21,7 +22,7 @@ class StoreDown(Retryable):
 
     runbook = "sealing-stalled"
 
-    def __init__(self, message: str, *, full: bool = False) -> None:
+    def __init__(self, message: str | Text, *, full: bool = False) -> None:
         super().__init__(message, away=None if full else "store")
 
 
@@ -135,7 +136,7 @@ class HashedSource(Source, Protocol):
 class Store(Protocol):
     """Object storage. ``bucket`` is one of BUCKETS. Every method may raise StoreDown and StoreRefused."""
 
-    def describe(self) -> str:
+    def describe(self) -> Text:
         """A sentence: where it is and whom its locks withstand."""
         ...
 

@@ -13,6 +13,7 @@ from minio.helpers import ObjectWriteResult
 from minio.retention import Retention
 
 from services.runtime.settings.stores import S3Store as Place
+from services.runtime.translations import Message, Text
 from services.vault.store import s3_parts
 from services.vault.store.protocol import (
     BUCKETS,
@@ -50,16 +51,17 @@ class S3Store:
         self._prefix = place.prefix
         self._client: Minio = make_client(place, place.secret_key.get_secret_value(), read_seconds=read_seconds)
 
-    def describe(self) -> str:
-        return (
-            f"The S3 store at {self._server} keeps locked versions (COMPLIANCE) from everyone, its own administrator "
-            "included; only who holds its disks can destroy them."
+    def describe(self) -> Text:
+        return Message(
+            "The S3 store at {server} keeps locked versions (COMPLIANCE) from everyone, its own administrator "
+            "included; only who holds its disks can destroy them.",
+            server=self._server,
         )
 
     def missing(self) -> list[str]:
         names = []
         for name in map(self._name, BUCKETS):
-            with answers(self._server, f"check the bucket {name}"):
+            with answers(self._server, Message("check the bucket {bucket}", bucket=name)):
                 if self._client.bucket_exists(name):
                     self._check(name)
                 else:
@@ -144,7 +146,7 @@ class S3Store:
 
     def stat(self, bucket: str, key: str, version_id: str | None = None) -> ObjectFacts | None:
         check_location(bucket, key)
-        with answers(self._server, f"look up {bucket}/{key}"):
+        with answers(self._server, Message("look up {object}", object=f"{bucket}/{key}")):
             try:
                 found = self._client.stat_object(self._name(bucket), key, version_id=version_id)
             except S3Error as error:
@@ -240,26 +242,42 @@ class S3Store:
                 raise
 
     def _check(self, name: str) -> None:
-        bucket, advice = f"the bucket {name} at {self._server}", "set another prefix for the store, or mend the bucket"
         try:
             lock = self._client.get_object_lock_config(name)
         except S3Error as error:
             if error.code != "ObjectLockConfigurationNotFoundError":
                 raise
             raise StoreRefused(
-                f"{bucket} was made without object lock, which cannot be added later: set another prefix for the store "
-                "(FOOTAGE_DESK_STORE__PREFIX, FOOTAGE_DESK_REPLICA__PREFIX)."
+                Message(
+                    "the bucket {bucket} at {server} was made without object lock, which cannot be added later: set "
+                    "another prefix for the store (FOOTAGE_DESK_STORE__PREFIX, FOOTAGE_DESK_REPLICA__PREFIX).",
+                    bucket=name,
+                    server=self._server,
+                )
             ) from error
         if lock.mode is not None:
             raise StoreRefused(
-                f"{bucket} has a default retention ({lock.mode}), which locks unfinished work: {advice}."
+                Message(
+                    "the bucket {bucket} at {server} has a default retention ({mode}), which locks unfinished work: "
+                    "set another prefix for the store, or mend the bucket.",
+                    bucket=name,
+                    server=self._server,
+                    mode=str(lock.mode),
+                )
             )
         if self._client.get_bucket_versioning(name).status != ENABLED:
-            raise StoreRefused(f"{bucket} keeps no versions: {advice}.")
+            raise StoreRefused(
+                Message(
+                    "the bucket {bucket} at {server} keeps no versions: set another prefix for the store, or mend the "
+                    "bucket.",
+                    bucket=name,
+                    server=self._server,
+                )
+            )
 
     def _versions(self, bucket: str, key: str) -> list[str]:
         """The version ids of exactly this key, delete markers among them."""
-        with answers(self._server, f"look up {bucket}/{key}"):
+        with answers(self._server, Message("look up {object}", object=f"{bucket}/{key}")):
             listed = self._client.list_objects(self._name(bucket), prefix=key, recursive=True, include_version=True)
             return [str(entry.version_id) for entry in listed if entry.object_name == key]
 

@@ -45,7 +45,7 @@ def lens() -> Lens:
 @pytest.fixture
 async def portal(desk: ReviewDesk, lens: Lens, tmp_path: Path) -> AsyncIterator[Portal]:
     async def examine() -> list[Line]:
-        return [Line("store", False, "the folder is not there: mount it")]
+        return [Line("store", False, Message("the bucket {bucket} is gone: mount its disk again.", bucket="masters"))]
 
     settings = Settings.load(portal={"public_url": "https://footage.example"}, recorders={"roots": str(tmp_path)})
     async with Portal(desk, recorders=lambda *_: lens, doctor=examine, settings=settings) as opened:
@@ -186,7 +186,8 @@ async def test_the_examination_is_a_page_and_the_entrance_leads_to_all_pages(des
     examined = text_of(await browser.get("/admin/doctor"))
     entrance = (await browser.get("/admin")).text
 
-    assert "the folder is not there: mount it" in examined
+    assert "存储桶 masters 已不存在：请重新挂载其磁盘。" in examined
+    assert "mount its disk" not in examined
     for place in ("people", "recorders", "cameras", "rules", "agreements", "notices", "doctor"):
         assert f'href="/admin/{place}"' in entrance
         assert (await browser.get(f"/admin/{place}")).status_code == 200

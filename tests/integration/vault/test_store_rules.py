@@ -263,7 +263,7 @@ def test_ensure_may_run_again(any_store: Store, key: str) -> None:
 
 
 def test_the_store_says_whom_its_locks_withstand(any_store: Store) -> None:
-    says = any_store.describe()
+    says = str(any_store.describe())
     assert ("cannot resist" in says) is not any_store.withstands_administrator
 
 

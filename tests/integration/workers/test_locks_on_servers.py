@@ -116,7 +116,7 @@ async def test_a_folder_refuses_too_and_says_that_it_cannot_withstand_root(desk:
             desk.store.delete(bucket, key, version)
 
     assert not desk.store.withstands_administrator
-    assert "cannot resist the machine's administrator (root)" in desk.store.describe()
+    assert "cannot resist the machine's administrator (root)" in str(desk.store.describe())
 
 
 @pytest.mark.s3

@@ -71,7 +71,7 @@ def test_the_first_start_of_one_process_waits_for_the_stores_that_it_makes(away:
 def test_a_store_that_refuses_ends_the_start_at_once(apart: bool, tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
     (tmp_path / "store" / "footage-desk-masters" / "objects").mkdir(parents=True)  # no rules hold there
-    with pytest.raises((StoreRefused, Fatal), match="nothing says that object lock holds"):
+    with pytest.raises((StoreRefused, Fatal), match="object lock is not known to hold"):
         _ = open_container(settings, apart=apart).store
 
 
@@ -84,7 +84,7 @@ def test_a_store_that_comes_back_without_its_rules_is_refused_and_not_written(
         patch.setattr("services.vault.store.folder.FolderStore.missing", _is_down)
         store: Store = container.store
     (tmp_path / "store" / "footage-desk-masters" / "objects").mkdir(parents=True)
-    with pytest.raises(StoreRefused, match="nothing says that object lock holds"):
+    with pytest.raises(StoreRefused, match="object lock is not known to hold"):
         store.stat("masters", "a/1")
     assert not (tmp_path / "store" / "footage-desk-documents").exists()  # nothing was made beside it
 

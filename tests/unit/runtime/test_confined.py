@@ -80,7 +80,7 @@ async def test_nothing_is_reported_where_both_stand() -> None:
 async def test_walls_that_cannot_be_tried_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     confined.forget_walls()
-    said = confined.describe(await confined.missing_walls())
+    said = str(confined.describe(await confined.missing_walls()))
     confined.forget_walls()
     assert said.startswith("no wall of two; seccomp is missing: it could not be tried: ")
     assert "; Landlock is missing: it could not be tried: " in said

@@ -162,7 +162,9 @@ def test_half_an_oauth_set_up_is_refused() -> None:
 def test_a_mistyped_variable_is_pointed_out() -> None:
     sentences = unknown_variables({"FOOTAGE_DESK_ZON": "Asia/Shanghai", "FOOTAGE_DESK_ZONE": "UTC", "HOME": "/"})
 
-    assert sentences == ["FOOTAGE_DESK_ZON is not a setting: did you mean FOOTAGE_DESK_ZONE?"]
+    assert [str(sentence) for sentence in sentences] == [
+        "FOOTAGE_DESK_ZON is not a setting: did you mean FOOTAGE_DESK_ZONE?"
+    ]
 
 
 def test_a_mistyped_variable_of_a_part_is_pointed_out() -> None:
@@ -170,7 +172,9 @@ def test_a_mistyped_variable_of_a_part_is_pointed_out() -> None:
         {"FOOTAGE_DESK_STORE__ENDPIONT": "s3:9000", "FOOTAGE_DESK_STORE__ENDPOINT": "s3:9000"}
     )
 
-    assert sentences == ["FOOTAGE_DESK_STORE__ENDPIONT is not a setting: did you mean FOOTAGE_DESK_STORE__ENDPOINT?"]
+    assert [str(sentence) for sentence in sentences] == [
+        "FOOTAGE_DESK_STORE__ENDPIONT is not a setting: did you mean FOOTAGE_DESK_STORE__ENDPOINT?"
+    ]
 
 
 @pytest.mark.parametrize("former", RENAMED)

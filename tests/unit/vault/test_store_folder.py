@@ -183,7 +183,7 @@ def test_a_folder_that_is_gone_is_waited_for_and_nothing_is_made_in_its_place(
 def test_settings_open_the_store_they_name(tmp_path: Path) -> None:
     store = open_store(places.FolderStore(tmp_path, "test"))
     assert isinstance(store, FolderStore)
-    assert str(tmp_path) in store.describe()
+    assert str(tmp_path) in str(store.describe())
 
 
 def test_a_sweep_takes_the_place_from_a_writer_that_still_lives(store: FolderStore) -> None:

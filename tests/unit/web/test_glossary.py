@@ -14,7 +14,7 @@ from services.runtime.places import SERVICES
 
 ROOT = SERVICES.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-HOLES = re.compile(r"%\(\w+\)[sd]|\{\w*\}|[\w-]+\.(?:json|yaml)")  # and names of files
+HOLES = re.compile(r"%\(\w+\)[sd]|\{\w*\}|[\w-]+\.(?:json|yaml|md)")  # and names of files
 
 # Words that are also said of other things: their Chinese is required where a text is the word alone.
 LOOSE = {
@@ -116,7 +116,6 @@ ALLOWED = {
     "网页地址": "the same",
     "网页": "a file of HTML, as one that is no recording",
     "通行密钥的签名无效": "the cryptographic signature of a passkey",
-    "签名密钥": "the key that signs a webhook's messages",
 }
 
 

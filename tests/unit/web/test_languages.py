@@ -53,7 +53,10 @@ CHINESE_IN_CODE = {
 }
 
 # Values that have no translation, such as pydantic's own messages; left out where the language is not English.
-ENGLISH_ONLY = {"{field} is not valid: {message}.": {"message"}}
+ENGLISH_ONLY = {
+    "{field} is not valid: {message}.": {"message"},
+    "{variable} is not set: set it to {description}.": {"description"},  # of a setting, in docs/settings.md
+}
 
 
 def catalogues(language: str) -> Iterator[tuple[tuple[str | None, str], str, str]]:

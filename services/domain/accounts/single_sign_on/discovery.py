@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient, ProviderResponse
+from services.runtime.translations import Joined, Message
 
 # Signatures that only the provider can make: HS256 has a shared secret, and "none" has none.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -42,27 +43,35 @@ async def discover(http: ProviderHttpClient, issuer: str) -> Metadata:
 
 def parse(issuer: str, response: ProviderResponse) -> Metadata:
     if response.status != 200:
-        raise ProviderRefused("invalid-answer", f"discovery answered HTTP {response.status}: check the issuer")
+        raise ProviderRefused(
+            "invalid-answer", Message("discovery answered HTTP {status}: check the issuer", status=response.status)
+        )
     body = response.body
     if body.get("issuer") != issuer:
         raise ProviderRefused(
-            "invalid-answer", f"discovery names another issuer than {issuer}: write it as the provider does"
+            "invalid-answer",
+            Message(
+                "discovery names another issuer than {issuer}: write it as the identity provider does", issuer=issuer
+            ),
         )
     methods = _string_list(body, "code_challenge_methods_supported", ("S256",))
     if "code" not in _string_list(body, "response_types_supported", ("code",)) or "S256" not in methods:
-        raise ProviderRefused("invalid-answer", "the provider has no authorization code flow with PKCE S256")
+        raise ProviderRefused(
+            "invalid-answer", Message("the identity provider has no authorization code flow with PKCE S256")
+        )
     algorithms = tuple(
         name for name in ALGORITHMS if name in _string_list(body, "id_token_signing_alg_values_supported", ("RS256",))
     )
     if not algorithms:
         raise ProviderRefused(
-            "invalid-answer", "the provider signs ID tokens by no public key: have it use RS256 or ES256"
+            "invalid-answer",
+            Message("the identity provider signs ID tokens by no public key: have it use RS256 or ES256"),
         )
     auth_methods = _string_list(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
     client_auth = next((name for name in CLIENT_AUTH if name in auth_methods), None)
     if client_auth is None:
         raise ProviderRefused(
-            "invalid-answer", "the provider takes no client's secret: have it use client_secret_basic"
+            "invalid-answer", Message("the identity provider takes no client's secret: have it use client_secret_basic")
         )
     return Metadata(
         issuer=issuer,
@@ -80,7 +89,7 @@ def parse(issuer: str, response: ProviderResponse) -> Metadata:
 def _required_address(issuer: str, body: Mapping[str, Any], name: str) -> str:
     address = _address(issuer, body, name)
     if address is None:
-        raise ProviderRefused("invalid-answer", f"discovery has no {name}")
+        raise ProviderRefused("invalid-answer", Message("discovery has no {name}", name=name))
     return address
 
 
@@ -96,7 +105,10 @@ def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc or parts.fragment:
-        raise ProviderRefused("invalid-answer", f"discovery has a {name} that is no {' or '.join(schemes)} address")
+        raise ProviderRefused(
+            "invalid-answer",
+            Message("discovery has a {name} that is no {schemes} address", name=name, schemes=Joined(" or ", schemes)),
+        )
     return str(text)
 
 

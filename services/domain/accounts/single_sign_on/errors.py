@@ -1,7 +1,7 @@
 """Refuse logins at the provider, by code, with sentences for people."""
 
 from services.runtime.errors import Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Message, Text
 
 # By code: HTTP status and sentence.
 ERRORS = {
@@ -72,7 +72,8 @@ class ProviderRefused(Refused):
     ``detail`` is for the log and the doctor: what was wrong, never a token or a person.
     """
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str | Text = "") -> None:
         status, message = ERRORS[code]
         super().__init__(f"provider-{code}", message, status=status)
-        self.detail = detail
+        self.detail = str(detail)
+        self.detail_text = detail

@@ -14,6 +14,7 @@ from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.notifications.channels.errors import caused_by
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
 from services.runtime.settings import Settings, variable
+from services.runtime.translations import Message
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 256 << 10  # metadata and key sets have a few KiB
@@ -69,9 +70,14 @@ class ProviderHttpClient:
                 ):
                     return await _read(response)
         except AddressRefused as error:
-            raise ProviderRefused("unreachable", f"{url}: {error.en}") from error
+            raise ProviderRefused(
+                "unreachable", Message("{address}: {error}", address=url, error=error.message)
+            ) from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise ProviderRefused("timeout", f"{url} did not answer within {self._seconds:g} s") from error
+            raise ProviderRefused(
+                "timeout",
+                Message("{address} did not answer within {seconds} s", address=url, seconds=f"{self._seconds:g}"),
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProviderRefused("unreachable", _unreachable(url, error)) from error
 
@@ -81,28 +87,49 @@ class ProviderHttpClient:
 
 
 async def _read(response: httpx.Response) -> ProviderResponse:
-    prefix = f"{response.url.copy_with(query=None)} answered HTTP {response.status_code}"
+    values: dict[str, str | int] = {"address": str(response.url.copy_with(query=None)), "status": response.status_code}
     if 300 <= response.status_code < 400:
-        raise ProviderRefused("invalid-answer", f"{prefix} and points elsewhere: set the issuer that answers itself")
+        raise ProviderRefused(
+            "invalid-answer",
+            Message(
+                "{address} answered HTTP {status} and points elsewhere: set the issuer that answers itself", **values
+            ),
+        )
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProviderRefused(
-            "invalid-answer", f"{prefix}, compressed although nothing else was asked for than plain JSON"
+            "invalid-answer",
+            Message(
+                "{address} answered HTTP {status}, compressed although nothing else was asked for than plain JSON",
+                **values,
+            ),
         )
     content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
-            raise ProviderRefused("invalid-answer", f"{prefix} with more than {MAX_ANSWER_BYTES >> 10} KiB")
+            raise ProviderRefused(
+                "invalid-answer",
+                Message(
+                    "{address} answered HTTP {status} with more than {most} KiB", most=MAX_ANSWER_BYTES >> 10, **values
+                ),
+            )
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         body = None
     if response.is_success and not isinstance(body, dict):
-        raise ProviderRefused("invalid-answer", f"{prefix} and no JSON object")
+        raise ProviderRefused(
+            "invalid-answer", Message("{address} answered HTTP {status} and no JSON object", **values)
+        )
     return ProviderResponse(response.status_code, body if isinstance(body, dict) else {})
 
 
-def _unreachable(url: str, error: Exception) -> str:
+def _unreachable(url: str, error: Exception) -> Message:
     if caused_by(error, ssl.SSLError):
-        return f"no encrypted connection to {url} came about ({error}): set its authority in {variable('oidc.ca_file')}"
-    return f"{url} cannot be reached ({type(error).__name__})"
+        return Message(
+            "no encrypted connection to {address} came about ({error}): set its authority in {variable}",
+            address=url,
+            error=str(error),
+            variable=variable("oidc.ca_file"),
+        )
+    return Message("{address} cannot be reached ({error})", address=url, error=type(error).__name__)

@@ -11,6 +11,7 @@ from joserfc.jwk import Key, KeySet, RSAKey, import_key
 
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.accounts.single_sign_on.http_client import ProviderResponse
+from services.runtime.translations import Message
 
 LEEWAY_SECONDS = 60  # between the clocks of two servers
 MAX_AGE_SECONDS = 600  # a token is issued when the code is exchanged: an old one is replayed
@@ -27,11 +28,12 @@ def read_keys(response: ProviderResponse) -> KeySet:
     jwks = response.body.get("keys")
     if response.status != 200 or not isinstance(jwks, list):
         raise ProviderRefused(
-            "invalid-answer", f"the address of the keys answered HTTP {response.status} and no key set"
+            "invalid-answer",
+            Message("the address of the keys answered HTTP {status} and no key set", status=response.status),
         )
     keys = [key for jwk in jwks if isinstance(jwk, dict) and (key := _signing_key(jwk)) is not None]
     if not keys:
-        raise ProviderRefused("invalid-answer", "the provider's key set has no public key that signs")
+        raise ProviderRefused("invalid-answer", Message("the identity provider's key set has no public key that signs"))
     return KeySet(keys)
 
 

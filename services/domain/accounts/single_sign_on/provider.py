@@ -27,6 +27,7 @@ from services.domain.accounts.single_sign_on.id_token import UnknownKey
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, variable
+from services.runtime.translations import Message, Text
 
 CALLBACK_PATH = "/login/provider/callback"
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -200,17 +201,33 @@ async def provider(request: Request) -> Provider | None:
 GivenProvider = Annotated[Provider | None, Depends(provider)]
 
 
-async def check_provider(settings: Settings) -> str:
+async def check_provider(settings: Settings) -> Text:
     """Return the doctor's sentence. Raises Fatal with what to do."""
     if settings.oidc.issuer is None:
-        return f"by the passwords of this desk; {variable('oidc.issuer')} leads people to a provider as well"
+        return Message(
+            "by the passwords of Footage Desk; {variable} leads people to an identity provider as well",
+            variable=variable("oidc.issuer"),
+        )
     checked = Provider(settings, SystemClock())
     try:
         metadata = await checked.check()
     except ProviderRefused as refusal:
-        raise Fatal(f"{refusal.detail}; see {variable('oidc.issuer')}") from refusal
-    logout = "signing out leads there too" if metadata.end_session else "signing out ends the session here alone"
-    return (
-        f"{checked.issuer} answers and signs by {', '.join(metadata.algorithms)}; have it know "
-        f"{checked.redirect_uri}; {logout}"
+        raise Fatal(
+            Message(
+                "{detail}; see {variable}",
+                detail=refusal.detail_text or refusal.message,
+                variable=variable("oidc.issuer"),
+            )
+        ) from refusal
+    logout = (
+        Message("signing out leads there too")
+        if metadata.end_session
+        else Message("signing out ends the session here alone")
+    )
+    return Message(
+        "{issuer} answers and signs by {algorithms}; have it know {callback}; {logout}",
+        issuer=checked.issuer,
+        algorithms=", ".join(metadata.algorithms),
+        callback=checked.redirect_uri,
+        logout=logout,
     )

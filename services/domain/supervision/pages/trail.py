@@ -1,7 +1,7 @@
 """The pages of the audit trail: the list with filters, and one event with its place in the tree (R62)."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from services.domain.cases import event_messages
 from services.domain.cases.event_messages import EVENT_MESSAGES
-from services.domain.supervision import trail_reader
+from services.domain.supervision import event_fields, trail_reader
 from services.domain.supervision.api.audit import PAGE
 from services.domain.supervision.audit_schemas import TrailLine
 from services.domain.supervision.trail_messages import TRAIL_MESSAGES
@@ -90,7 +90,9 @@ async def show_event(seq: int, visitor: Visiting, database: GivenDatabase) -> Re
         "supervision/event.html",
         event=event,
         what=describe(visitor, event),
-        details=[(name, _written(value)) for name, value in sorted(event.detail.items())],
+        subject=event_fields.SUBJECTS.get(event.subject_kind),
+        details=event_fields.fields_of(event.detail, event.action),
+        raw=json.dumps(event.detail, ensure_ascii=False, indent=1, sort_keys=True),
     )
 
 
@@ -116,7 +118,3 @@ def _unfilled(visitor: Visitor, action: str, message: Message) -> str:
 class _Unfilled(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return UNFILLED
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

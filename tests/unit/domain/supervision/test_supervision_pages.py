@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,6 +20,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
 from services.domain.supervision import coverage
 
 LOOKS = "/supervision/footage-viewers?camera=camera&at=2031-03-04T18:00&until=2031-03-04T19:00"
@@ -73,6 +75,38 @@ async def test_each_action_to_choose_from_has_words_of_its_own(
     words = [words for _, words in choices]
     assert len(set(words)) == len(words), sorted(words)
     assert not [words for words in words if not words[:1].isalnum() or words[:1].islower()]
+
+
+async def test_the_details_of_each_event_are_in_words_and_its_keys_stay_beside_them(
+    portal: tuple[ReviewDesk, Portal, str],
+) -> None:
+    desk, over, case = portal
+    nested = {"since": "2031-03-04T18:00:00+00:00", "until": None, "unheard_of": [1, True]}
+    desk.run(
+        lambda uow: audit_trail.record(
+            uow, "case-closed", "application", case, application_id=case, closed_as="withdrawn", new=nested
+        )
+    )
+    client = await over.signed_in("supervisor")
+    events = [
+        event
+        for event in desk.all(AuditEvent)
+        if (await client.get(f"/supervision/audit/{event.seq}")).status_code == 200  # the others are hidden from it
+    ]
+    assert len(events) > 10
+    for language in ("zh", "en"):
+        for event in events:
+            page = await _page(client, f"/supervision/audit/{event.seq}", language)
+            facts = page.partition('id="details"')[2].partition("<details>")[0]
+            detail = json.loads(event.entry)["detail"].keys() - {"bucket", "key", "version"}
+            assert all(f'<dt title="{key}">' in facts for key in detail), event.action
+            assert re.findall(r"<dt[^>]*><code>(\w+)", facts) == (["unheard_of"] if "new" in detail else [])
+            assert not detail or "<summary>" in page.partition('id="details"')[2].partition("</section>")[0]
+    made = next(event for event in events if event.action == "case-closed" and "new" in event.entry)
+    shown = await _page(client, f"/supervision/audit/{made.seq}")
+    assert '<dt title="closed_as">结案结果</dt><dd>已撤回</dd>' in shown
+    assert "2031-03-05 02:00" in shown
+    assert "&#34;closed_as&#34;: &#34;withdrawn&#34;" in shown
 
 
 @pytest.mark.requirement("R62", verb="recorded")
