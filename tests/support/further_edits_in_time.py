@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, Table, change_stage, stage, timer_event
+from edited_models import Model, Table, change_stage, gateway, review, stage, timer_event
 
 IN_TIME = Edits()
 _ROUTES, _SEVERITY = "matter-route.dmn", "violation-severity.dmn"
@@ -254,3 +254,22 @@ def administration_no_longer_substitutes_for_security(folder: Path) -> None:
     groups = stage(folder, "violation-security")["candidates"]
     others = [group for group in groups if group["departments"] != "administration"]
     change_stage(folder, "violation-security", candidates=others, limit="P5D")
+
+
+@IN_TIME.does_no_harm
+def legal_gives_advice_beside_the_decision(folder: Path) -> None:
+    """Whatever it says: what was decided waits for it, while whoever advises is reminded."""
+    path = folder / "review-stages.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["duties"]["advising"] = {"zh": "意见提供人", "en": "who gives advice"}
+    advice = {"zh": "法务意见", "en": "advice of Legal", "duty": "advising"}
+    content["stages"]["violation-advice"] = {**content["stages"]["legal-sanction"], **advice}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    model = Model(folder, "violation.bpmn")
+    model.insert("Flow_Heard", gateway("Gateway_Advice", "parallel"), "Flow_ToDecision")
+    model.add("violation", review("Call_Advice", "violation-advice", "advice"))
+    model.mapping("Call_Advice", "input", "matterId", "=matterId")
+    model.insert("Flow_ViolationDecided", gateway("Gateway_Advised", "parallel"), "Flow_DecidedWithAdvice")
+    model.flow("Flow_ToAdvice", "Gateway_Advice", "Call_Advice")
+    model.flow("Flow_Advice", "Call_Advice", "Gateway_Advised")
+    model.save()
