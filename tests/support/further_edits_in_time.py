@@ -222,6 +222,11 @@ def legal_has_a_minute_to_review_a_fine(folder: Path) -> None:
     change_stage(folder, "legal-sanction", limit="PT1M")
 
 
+@IN_TIME.breaks("head-of-security-recalls")
+def substitutes_sign_a_recall_once_the_copies_are_open_again(folder: Path) -> None:
+    change_stage(folder, "recall", limit="P3D")
+
+
 @IN_TIME.breaks("security-reviews-extensions")
 def an_extension_is_asked_about_otherwise(folder: Path) -> None:
     question = {"code": "fine", "zh": "是否可以？", "en": "Is it fine?"}

@@ -86,6 +86,9 @@ LEGAL_BESIDE = [{"posts": ["head"], "departments": "legal"}, {"posts": ["securit
             _stage("violation-legal", instead={"violation": {}}), "legal-decides-violations", "(violation)", id="heard"
         ),
         pytest.param(_stage("problem", instead={"problem": {}}), "security-answers-problems", "without", id="problem"),
+        pytest.param(
+            _stage("recall", limit="P1D", limitCounts="working-time"), "head-of-security-recalls", "longer", id="recall"
+        ),
         pytest.param(_checked_by_another, "group-inspects", "use-3", id="checked"),
         pytest.param(_shorter_checklists, "group-inspects", "return-2", id="shorter"),
     ],
