@@ -95,6 +95,11 @@ def an_urgent_call_waits_for_a_day(folder: Path) -> None:
     _waits(folder, "urgent-retrieval", "Flow_UrgentCalled", "P1D")
 
 
+@IN_TIME.breaks("urgent-view-opens-at-once")
+def an_urgent_view_opens_a_month_later(folder: Path) -> None:
+    _waits(folder, "urgent-retrieval", "Flow_PreservedAtOnce", "P30D")
+
+
 @IN_TIME.breaks("work-order-is-verified-soon")
 def what_was_done_is_verified_a_month_later(folder: Path) -> None:
     _waits(folder, "work-order", "Flow_ToVerify", "P30D")
