@@ -112,6 +112,17 @@ def _posts(stage: Stage, allowed: Mapping[str, Sequence[str]]) -> Sentence | Non
     return f"不应由这些岗位的人决定：{names}", f"people of other posts may decide: {names}"
 
 
+def _asked_first(stage: Stage, allowed: Mapping[str, Sequence[str]]) -> Sentence | None:
+    """Hold the first group to these posts: the others decide in its place alone."""
+    others = [f"{post} ({group.departments})" for group in stage.groups[:1] for post in _beside(group, allowed)]
+    if isinstance(stage.candidates, str):
+        others = [str(stage.candidates)]
+    if not others:
+        return None
+    names = ", ".join(others)
+    return f"首先由他人决定：{names}", f"others are asked first: {names}"
+
+
 def _beside(group: Group, allowed: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the posts of a group that may not decide: what any department may, each may."""
     posts = {*allowed.get(group.departments, ()), *allowed.get("any", ())}
@@ -119,12 +130,14 @@ def _beside(group: Group, allowed: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _asks(stage: Stage, codes: Sequence[str]) -> Sentence | None:
-    asked = {question.code for question in stage.questions}
-    missing = [code for code in codes if code not in asked]
-    if not missing:
-        return None
-    names = ", ".join(missing)
-    return f"不再提问：{names}", f"it is answered without the questions: {names}"
+    """Hold the stage to these questions, whatever it is asked about and whatever is answered."""
+    for kind in stage.about:
+        asked = {question.code for question in stage.asked_about(kind).questions}
+        missing = [code for code in codes if code not in asked]
+        if missing:
+            names = ", ".join(missing)
+            return f"不再提问：{names}", f"it is answered without the questions: {names}"
+    return None
 
 
 def _limit(stage: Stage, most: str) -> Sentence | None:
@@ -209,6 +222,16 @@ def _checklists(folder: Folder, least: Mapping[str, str]) -> Sentence | None:
     return None
 
 
+def _system_checks(folder: Folder, checks: Mapping[str, str]) -> Sentence | None:
+    """Hold the questions that are asked to what the system checks of them; ``checklists`` tells what is not asked."""
+    questions = folder.checklists.questions()
+    others = [code for code, check in checks.items() if code in questions and questions[code][1].system != check]
+    if not others:
+        return None
+    names = ", ".join(others)
+    return f"下列检查项不再由系统先行核对：{names}", f"the system no longer checks first: {names}"
+
+
 _DEMANDS: Mapping[str, Any] = {
     "signature": _signature,
     "opinion": _opinion,
@@ -216,6 +239,7 @@ _DEMANDS: Mapping[str, Any] = {
     "questions about": _questions_about,
     "asks": _asks,
     "posts": _posts,
+    "asked first": _asked_first,
     "reasons for": _reasons,
     "decided by": _decided_by,
     "duty": _duty,
@@ -228,4 +252,8 @@ _DEMANDS: Mapping[str, Any] = {
     "may lower": _may_lower,
     "accepts lost": _lost,
 }
-_OF_THE_FOLDER: Mapping[str, Any] = {"legal for": _legal_for, "checklists": _checklists}
+_OF_THE_FOLDER: Mapping[str, Any] = {
+    "legal for": _legal_for,
+    "checklists": _checklists,
+    "system checks": _system_checks,
+}

@@ -34,6 +34,13 @@ def _shorter_checklists(folder: Path) -> None:
     _change(folder / "checklists.json", change)
 
 
+def _checked_by_another(folder: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["use"]["questions"][2].pop("system")
+
+    _change(folder / "checklists.json", change)
+
+
 def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
@@ -44,10 +51,11 @@ def _stage(code: str, **changes: Any) -> Callable[[Path], None]:
     return lambda folder: change_stage(folder, code, **changes)
 
 
+MANAGERS = [{"posts": ["manager"], "departments": "any"}]
 LEGAL_BESIDE = [{"posts": ["head"], "departments": "legal"}, {"posts": ["security-reviewer"], "departments": "legal"}]
 
 
-@pytest.mark.requirement("R24", "R26", "R58", "R63", "R65")
+@pytest.mark.requirement("R24", "R26", "R58", "R63", "R65", "R67")
 @pytest.mark.parametrize(
     ("edit", "rule", "said"),
     [
@@ -70,6 +78,18 @@ LEGAL_BESIDE = [{"posts": ["head"], "departments": "legal"}, {"posts": ["securit
         ),
         pytest.param(_sanction_without_legal, "legal-reviews-sanctions", "fine", id="legal"),
         pytest.param(_milder_checklists, "group-inspects", "approval-1", id="milder"),
+        pytest.param(_stage("referral", candidates=MANAGERS), "legal-decides-referrals", "first", id="first"),
+        pytest.param(
+            _stage("legal-sanction", limit="PT1M"), "legal-reviews-sanctions", "shorter", id="minute-of-legal"
+        ),
+        pytest.param(
+            _stage("violation-legal", instead={"violation": {}}), "legal-decides-violations", "(violation)", id="heard"
+        ),
+        pytest.param(_stage("problem", instead={"problem": {}}), "security-answers-problems", "without", id="problem"),
+        pytest.param(
+            _stage("recall", limit="P1D", limitCounts="working-time"), "head-of-security-recalls", "longer", id="recall"
+        ),
+        pytest.param(_checked_by_another, "group-inspects", "use-3", id="checked"),
         pytest.param(_shorter_checklists, "group-inspects", "return-2", id="shorter"),
     ],
 )
