@@ -209,6 +209,19 @@ def _checklists(folder: Folder, least: Mapping[str, str]) -> Sentence | None:
     return None
 
 
+def _register_answers(folder: Folder, checks: Mapping[str, str]) -> Sentence | None:
+    """Hold the questions of the checklists to the checks of the register that answer them beforehand."""
+    questions = folder.checklists.questions()
+    others = [code for code, name in checks.items() if code in questions and questions[code][1].system != name]
+    if not others:
+        return None
+    names = ", ".join(others)
+    return (
+        f"下列检查项不再由登记核对，或核对的是别的事：{names}",
+        f"the register answers them no more, or answers something else: {names}",
+    )
+
+
 _DEMANDS: Mapping[str, Any] = {
     "signature": _signature,
     "opinion": _opinion,
@@ -228,4 +241,8 @@ _DEMANDS: Mapping[str, Any] = {
     "may lower": _may_lower,
     "accepts lost": _lost,
 }
-_OF_THE_FOLDER: Mapping[str, Any] = {"legal for": _legal_for, "checklists": _checklists}
+_OF_THE_FOLDER: Mapping[str, Any] = {
+    "legal for": _legal_for,
+    "checklists": _checklists,
+    "register answers": _register_answers,
+}
