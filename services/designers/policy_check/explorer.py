@@ -22,7 +22,7 @@ What makes it small, and why nothing is lost by it:
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
@@ -256,6 +256,8 @@ class Explorer:
                 self.walk.add(Broken(None, finding, state, ()))
             for rule, fact in broken:
                 self.walk.add(Broken(rule, None, state, (), fact))
+            for timed in self._timed_by_any(first.facts):
+                self._note_begun(timed, state, (), first.facts, first.case)
             if is_new and not _has_incident(first):
                 frontier.append((state, first.case))
         return self._walk_on(frontier)
@@ -399,25 +401,31 @@ class Explorer:
         self.walk.happened.update(str(fact) for fact in facts if fact.kind in ("job", "stage", "message"))
 
     def _note_timed(self, state: int, edge: Edge, facts: Sequence[Fact], case: Case) -> None:
-        for rule in {rule.id: rule for fact in facts for rule in self._timed_by(fact)}.values():
-            timing = rule.timing
-            if timing is None:
-                continue
-            if edge.is_silent and any(pattern.fits(fact) for pattern in timing.comes for fact in facts):
+        for rule in self._timed_by_any(facts):
+            comes = () if rule.timing is None else rule.timing.comes
+            if edge.is_silent and any(pattern.fits(fact) for pattern in comes for fact in facts):
                 self.walk.comes.setdefault(rule.id, set()).add(state)
-            if timing.within is timing.at is timing.not_before is timing.every is None:
-                continue
-            at = next((n for n, f in enumerate(facts) if any(pattern.fits(f) for pattern in rule.begins)), None)
-            if at is None:
-                continue
-            begun = Begun(state, edge.moves, case, facts[at], tuple(facts[at + 1 :]))
-            # a length that no model reads is in no state, and the time that is to be kept is another by it
-            lengths = (str(facts[at].values.get(name)) for name in sorted(timing.names))
-            told = (*map(str, begun.at_once), *(length for length in lengths if length.startswith("P")))
-            key = (rule.id, self.canonicalizer.canonical(case), told)
-            if key not in self._begun:
-                self._begun.add(key)
-                self.walk.begun.setdefault(rule.id, []).append(begun)
+            self._note_begun(rule, state, edge.moves, facts, case)
+
+    def _note_begun(self, rule: Rule, state: int, moves: tuple[Move, ...], facts: Sequence[Fact], case: Case) -> None:
+        """Keep a case in which the time of a rule begins; without moves it is the start of a walk."""
+        timing = rule.timing
+        if timing is None or timing.within is timing.at is timing.not_before is timing.every is None:
+            return
+        at = next((n for n, f in enumerate(facts) if any(pattern.fits(f) for pattern in rule.begins)), None)
+        if at is None:
+            return
+        begun = Begun(state, moves, case, facts[at], tuple(facts[at + 1 :]))
+        # a length that no model reads is in no state, and the time that is to be kept is another by it
+        lengths = (str(facts[at].values.get(name)) for name in sorted(timing.names))
+        told = (*map(str, begun.at_once), *(length for length in lengths if length.startswith("P")))
+        key = (rule.id, self.canonicalizer.canonical(case), told)
+        if key not in self._begun:
+            self._begun.add(key)
+            self.walk.begun.setdefault(rule.id, []).append(begun)
+
+    def _timed_by_any(self, facts: Sequence[Fact]) -> Collection[Rule]:
+        return {rule.id: rule for fact in facts for rule in self._timed_by(fact)}.values()
 
     def _timed_by(self, fact: Fact) -> Sequence[Rule]:
         """Return the timed rules whose time such a fact may begin, or that await it."""
