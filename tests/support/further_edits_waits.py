@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edit_lists import Edits
-from edited_models import Model, timer_event
+from edited_models import Model, task, timer_event
 
 WAITS = Edits()
 
@@ -97,6 +97,14 @@ def what_was_provided_is_archived_three_months_later(folder: Path) -> None:
 @WAITS.breaks("closed-in-time")
 def a_rejected_case_keeps_its_quarantine_for_a_year(folder: Path) -> None:
     _wait(folder, "Flow_ToRelease", "P365D")
+
+
+@WAITS.breaks("released-means-over")
+def the_quarantine_is_discarded_while_the_drafter_corrects_the_form(folder: Path) -> None:
+    model = Model(folder)
+    model.insert("Flow_ReleaseReturned", task("Task_DiscardMeanwhile", "release-preservation"), "Flow_Discarded")
+    model.mapping("Task_DiscardMeanwhile", "input", "closingOutcome", '="returned"')
+    model.save()
 
 
 # -- told of another thing ---------------------------------------------------------------------------------------------
