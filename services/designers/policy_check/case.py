@@ -38,11 +38,13 @@ class OpenReview:
 class Register:
     """What the database would hold: the open reviews with their stages, the hand-over, the corrections so far.
 
+    ``hand_over`` is the newest one; ``is_lent`` is false once its loan was closed, after which nothing is sent for it.
     ``marks`` are the three marks of importance that later signers may not lower; None once nobody may set them.
     """
 
     reviews: tuple["OpenReview", ...] = ()
     hand_over: str | None = None
+    is_lent: bool = True
     corrections: int = 0
     marks: tuple[bool, ...] | None = None
     attempt: int = 1  # of a work order
@@ -58,7 +60,7 @@ class Register:
             "work-order": WORK_ORDER,
             "attempt": str(self.attempt),
             "round": str(self.corrections + 1),
-            "hand-over": self.hand_over,
+            "hand-over": self.hand_over if self.is_lent else None,
             "review": review,
             "period": PERIOD,
         }
@@ -251,7 +253,8 @@ class _Form:
         kept = tuple(sorted((m.name, self._text(m.correlation_key)) for m in self._state.messages.values()))
         register = self._case.register
         reviews = tuple(sorted((review.stage, self._ids.get(review.id, "")) for review in register.reviews))
-        of_register = (self._text(register.hand_over or ""), self._owner.marks(register), register.unanswered)
+        lent = self._text(register.keys(("hand-over",)) or "")
+        of_register = (lent, self._owner.marks(register), register.unanswered)
         return roots, kept, reviews, *of_register, repr(register.fixed)
 
     def _timer_ranks(self) -> dict[int, tuple[int, int]]:

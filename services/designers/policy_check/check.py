@@ -17,6 +17,7 @@ from services.designers.policy_check.report import PartOfReport, Report, Sentenc
 from services.designers.policy_check.root_processes import Rivals, Root, find_rivals, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
+from services.designers.policy_check.swapped_words import find_swapped
 from services.designers.policy_check.unvaried import computed_names
 from services.designers.policy_check.verdicts import (
     BUILT_IN,
@@ -316,6 +317,8 @@ class _Check:
         for problem in self._files.stage_problems:
             sentence = f"{stage_file.NAME}, {problem}"
             yield Verdict("stages", tuple(numbers.split()), zh, en, report.BROKEN, (sentence, sentence))
+        for swapped in find_swapped(self._files):
+            yield Verdict("stages", tuple(numbers.split()), zh, en, report.BROKEN, swapped)
 
     def _notes(self, walked: Sequence[Walked], world: World) -> Iterator[Sentence]:
         if self._files.rules_path.parent != self._files.path:

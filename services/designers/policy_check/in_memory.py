@@ -46,6 +46,8 @@ from services.engine.state.records import Record
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 """Where the clock of golden scenarios begins, which a path that is written as a scenario keeps to."""
 REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
+_OF_BEGINNING = ("applicationId", "matterId", "workOrderId", "inspectionId")
+"""Ids that a process has from its beginning on."""
 CASE_ENDS = ("case", "ends")
 CASE_BEGINS = Fact("case", "begins")
 _NO_WAY = frozenset({ErrorType.CONDITION, ErrorType.EXTRACT_VALUE})
@@ -327,7 +329,7 @@ class Simulation:
             instance = case.state.jobs[move.key].process_instance_key
             register = register.opened(OpenReview(values[REVIEW_ID], str(stage), instance))
         elif move.kind == JOB and isinstance(values.get(HAND_OVER_ID), str):
-            register = replace(register, hand_over=values[HAND_OVER_ID])
+            register = replace(register, hand_over=values[HAND_OVER_ID], is_lent=True)
         if move.kind == JOB and move.name in self._asked_again:
             register = register.fixing({name: values[name] for name in self.world.fixed & values.keys()})
         for fact in happened:
@@ -340,7 +342,7 @@ class Simulation:
             elif fact.kind == "message" and fact.name == APPLICATION_CORRECTED:
                 register = replace(register, corrections=register.corrections + 1, fixed=())
             elif fact.kind == "message" and fact.name == LOAN_CLOSED:
-                register = replace(register, hand_over=None)  # nothing is sent for it any more
+                register = replace(register, is_lent=False)
         return register
 
     def _applied(  # noqa: PLR0917 - the parts of one move
@@ -436,11 +438,28 @@ class Simulation:
         instance = after.state.instances[job.process_instance_key]
         element = instance.element_instances[job.element_instance_key]
         required = self.world.required(job_type)
-        given = visible_variables(instance, element, list(required)) if required else {}
+        own = self._own_ids(job_type, after.register)
+        given = visible_variables(instance, element, [*required, *(own.keys() - {*required})])
         for name in required:
             if given.get(name) is None:
                 findings.append(step_findings.missing(element_id, job_type, name))
+        for name, ids in own.items():
+            if given.get(name) is not None and given[name] not in ids:
+                findings.append(step_findings.of_another(element_id, job_type, name))
         return Fact("job", job_type, "starts", values, element_id)
+
+    def _own_ids(self, job_type: str, register: Register) -> dict[str, frozenset[str]]:
+        """Return the ids that a case has of each thing that a worker is told of; none where it is unknown."""
+        if self._begins is not None:
+            return {}
+        own = {
+            HAND_OVER_ID: frozenset({register.hand_over} - {None}),
+            REVIEW_ID: frozenset(review.id for review in register.reviews),
+            **{
+                name: frozenset({b.values[name] for b in self.beginnings if name in b.values}) for name in _OF_BEGINNING
+            },
+        }
+        return {name: ids for name, ids in own.items() if ids and self.world.takes(job_type, name)}
 
     def run(self, case: Case, command: Command) -> Applied:
         """Give the engine a command that is no move of the case; ``case`` stays as it is."""

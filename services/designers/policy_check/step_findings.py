@@ -49,6 +49,14 @@ def missing(element_id: str, job_type: str, name: str) -> Finding:
     return Finding("missing", element_id, text, name)
 
 
+def of_another(element_id: str, job_type: str, name: str) -> Finding:
+    text = (
+        f"{job_type} 的变量 {name} 此时不是本案的：它会去处理别的事，或因故障停住",
+        f"{job_type} is given another {name} than the case has: it would work on something else, or stop",
+    )
+    return Finding("of-another", element_id, text, name)
+
+
 def unchecked_timer(process: Process, event_id: str, first: Fact | None, world: World) -> Iterator[Finding]:
     """A timer that ends a wait leads first to a job that looks into the register: a message may be on its way.
 

@@ -261,8 +261,24 @@ def _numbers(node: object, *, is_least: bool = False) -> Iterator[tuple[float, b
         leasts = {">=": (node.right,), "<": (node.right,), "<=": (node.left,), ">": (node.left,)}.get(node.operator, ())
     elif isinstance(node, InputComparison) and node.operator in (">=", "<"):
         leasts = (node.bound,)
+    counts_some = isinstance(node, Comparison) and any(map(_counts_some, (node.left, node.right)))
     for child in children(node):
-        yield from _numbers(child, is_least=any(child is least for least in leasts))
+        reached = any(child is least for least in leasts)
+        for number, is_reached in _numbers(child, is_least=reached):
+            if counts_some and isinstance(child, Literal):
+                # where so many of those that were tried fit, all of them do; of a longer list others may not
+                yield number + (not reached), False
+            else:
+                yield number, is_reached
+
+
+def _counts_some(node: object) -> bool:
+    """Return whether a node counts those entries of a list that fit a condition."""
+    return isinstance(node, Call) and node.name == "count" and _has_filter(node)
+
+
+def _has_filter(node: object) -> bool:
+    return isinstance(node, Filter) or any(map(_has_filter, children(node)))
 
 
 def uses(node: object) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,13 @@ BUILT_IN: dict[str, tuple[str, Sentence]] = {
     "incident": ("R2", ("流程不会因模型本身而停住", "The process stops nowhere because of the model itself")),
     "refused": ("R2", ("引擎不拒绝任何一步", "The engine refuses no step")),
     "missing": ("R2", ("每项工作都拿得到它需要的变量", "Each worker gets the variables that it needs")),
+    "of-another": (
+        "R2",
+        (
+            "每项工作处理的都是本案的申请、移交和审核",
+            "Each worker is told of the application, the hand-over and the review of its own case",
+        ),
+    ),
     "key": (
         "R2",
         ("模型按门户发送时的键等待消息", "A model waits for a message by the key that the portal sends it with"),

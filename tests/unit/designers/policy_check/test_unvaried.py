@@ -115,6 +115,31 @@ def test_a_table_that_measures_a_list_is_held_against_the_lengths_that_were_trie
     assert found == ({"itemIds"} if told else set())
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("count(itemIds[item >= 1]) >= 2", True),
+        ("count(itemIds[item >= 1]) > 1", True),
+        ("count(itemIds[item >= 1]) = 1", True),
+        ("count(itemIds[item >= 1]) > 0", False),
+        ("count(itemIds) >= 2", False),
+    ],
+)
+def test_how_many_entries_fit_is_told_where_others_of_a_longer_list_may_not(
+    asked: str, told: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "classification.dmn"
+    path.write_bytes((BPMN / path.name).read_bytes())
+    table = Table(tmp_path)
+    table.cell("Table_Importance_InputExpression_1", asked)
+    table.save()
+    seen = {("case", "length of itemIds"): {"1", "2"}}
+
+    found = {one.name for one in find_unvaried_in_tables(path.read_bytes(), seen, (), (), ())}
+
+    assert found == ({"itemIds"} if told else set())
+
+
 def test_what_is_meant_is_not_told(tmp_path: Path) -> None:
     meant = "Flow_MatterAllowed matterId, Flow_MatterNotAllowed matterId"
     report = _checked(tmp_path, MATTER, _allows_every_tenth, meant)
