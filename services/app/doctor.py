@@ -98,10 +98,6 @@ class Line:
     def zh(self) -> str:
         return self.message.zh
 
-    @property
-    def en(self) -> str:
-        return self.message.en
-
 
 async def examine(settings: Settings, unknown: Sequence[Text], *, portal: bool = False) -> list[Line]:
     """Check every part, and write nothing: what is missing is said, and made by the first start alone.
