@@ -6,8 +6,10 @@ import gc
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Generator
 from types import FrameType
 from typing import Any
@@ -20,6 +22,7 @@ import structlog
 import tools
 
 CI = "FOOTAGE_DESK_CI"
+ROOM = 4 * 10**9  # bytes that a whole run holds at most at a time
 _STDERR = pytest.StashKey[int]()
 _LEFT_OUT = pytest.StashKey[dict[str, int]]()  # by marker, of this process
 _SLOW_OF_WORKERS = pytest.StashKey[int]()
@@ -91,7 +94,16 @@ def pytest_collection_finish() -> None:
 def pytest_report_header() -> list[str]:
     then = "their tests fail" if _in_ci() else "their tests are skipped"
     gone = tools.missing()
-    return [f"missing tools: {', '.join(gone)}; {then}; get them with: {tools.get()}"] if gone else []
+    lines = [f"missing tools: {', '.join(gone)}; {then}; get them with: {tools.get()}"] if gone else []
+    return lines + little_room(shutil.disk_usage(tempfile.gettempdir()).free)
+
+
+def little_room(free: int) -> list[str]:
+    """Say so where the tests may fill the disk: what fails then names anything but that. ``free`` is in bytes."""
+    if free >= ROOM:
+        return []
+    folder = tempfile.gettempdir()
+    return [f"{folder} has {free / 1e9:.1f} GB free, and the tests need {ROOM / 1e9:.0f}: make room, or set TMPDIR"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import run_plugin
 from scheduling import ByFileOrPart
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -32,6 +33,7 @@ async def test_hangs():
 """
 NEEDS = """
 import pytest
+import run_plugin
 from scheduling import ByFileOrPart
 @pytest.mark.tool("openssl")
 def test_needs_it(): pass
@@ -83,6 +85,12 @@ def test_a_missing_tool_fails_its_tests_in_ci_and_no_others(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "1 passed, 1 error in" in done.stdout.splitlines()[-1]
     assert "openssl is missing: get it with make system-packages" in done.stdout
+
+
+def test_a_disk_that_is_nearly_full_is_named_first() -> None:
+    [line] = run_plugin.little_room(1_200_000_000)
+    assert line.endswith(" has 1.2 GB free, and the tests need 4: make room, or set TMPDIR")
+    assert run_plugin.little_room(run_plugin.ROOM) == []
 
 
 def test_files_are_given_out_whole_but_for_parts_that_need_nothing_of_each_other() -> None:
