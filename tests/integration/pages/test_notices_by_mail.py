@@ -114,7 +114,7 @@ async def test_the_server_is_known_by_its_certificate_and_we_by_a_password(
     async with mail_server(post, auth=True, **server) as port:  # type: ignore[arg-type]  # two of its parameters
         trusted = settings(port, security=security, ca_file=localhost.authority, **SIGN_IN)
         await send(desk, trusted)
-        said = await check_mail(trusted)
+        said = str(await check_mail(trusted))
 
     assert len(post.mails) == 1
     assert f"by {security}" in said

@@ -228,7 +228,7 @@ async def test_a_certificate_must_be_good_for_the_name(
     async with web_server(right, localhost) as port:
         set_up = settings(f"https://localhost:{port}/", ca_file=localhost.authority)
         await send(desk, set_up)
-        assert await check_webhook(set_up) == "the address answers"
+        assert str(await check_webhook(set_up)) == "the address answers"
 
     assert wrong.calls == []
     assert right.calls[0].headers["host"] == f"localhost:{port}"
@@ -239,11 +239,11 @@ async def test_the_doctor_tells_the_address_nothing(desk: ReviewDesk) -> None:
     site = Site(answer=says("405 Method Not Allowed"))
 
     async with web_server(site) as port:
-        assert await check_webhook(settings(f"http://127.0.0.1:{port}/")) == "the address answers, in the clear"
+        assert str(await check_webhook(settings(f"http://127.0.0.1:{port}/"))) == "the address answers, in the clear"
 
     assert [call.line for call in site.calls] == ["OPTIONS / HTTP/1.1"]
     assert site.calls[0].body == b""
 
 
 async def test_what_nobody_set_is_said_to_be_not_set() -> None:
-    assert "not set" in await check_webhook(Settings.load())
+    assert "not set" in str(await check_webhook(Settings.load()))

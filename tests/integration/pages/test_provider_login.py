@@ -594,7 +594,7 @@ async def test_the_page_shows_the_way_beside_the_form(portal: Portal, desk: Revi
 async def test_the_doctor_says_what_the_provider_has_to_know(
     desk: ReviewDesk, crooked: CrookedProvider, settings: Settings
 ) -> None:
-    said = await check_provider(settings)
+    said = str(await check_provider(settings))
     assert "have it know https://footage.example/login/provider/callback" in said
     assert "/keys" in crooked.called
 
@@ -603,4 +603,4 @@ async def test_the_doctor_says_what_the_provider_has_to_know(
         await check_provider(settings)
     with pytest.raises(Fatal, match="FOOTAGE_DESK_ALLOWED_NETWORKS"):
         await check_provider(settings.model_copy(update={"allowed_networks": None}))
-    assert "by the passwords of this desk" in await check_provider(Settings.load())
+    assert "by the passwords of Footage Desk" in str(await check_provider(Settings.load()))

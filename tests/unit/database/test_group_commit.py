@@ -32,9 +32,11 @@ pytestmark = pytest.mark.postgres
 ACTOR = Actor("system", "test")
 PATIENCE = 30  # seconds until a test that hangs fails
 WRITERS = 4
+WAITING = b"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+COMMITS = b"SELECT pg_logical_emit_message(true, 'footage-desk', 'nothing')"
 UNTIL_ALL_WAIT = b"""
 DO $$ BEGIN
-    WHILE (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep') < 4 LOOP
+    WHILE (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep') < 5 LOOP
         PERFORM pg_stat_clear_snapshot();
     END LOOP;
 END $$
@@ -107,9 +109,13 @@ def assert_there(server: Server, database: Database, name: str) -> None:
 def test_no_unit_waits_for_the_trail_while_another_waits_for_the_disk(server: Server, database: Database) -> None:
     """A standby that never answers is a disk that never syncs: all commit, and none is answered until it does."""
     before = database.read_now(ACTOR, lambda uow: uow.session.scalar(select(func.count(AuditEvent.seq))) or 0)
-    with server.connect() as beside, ThreadPoolExecutor(WRITERS) as pool:
+    with server.connect() as beside, server.connect() as first, ThreadPoolExecutor(WRITERS + 1) as pool:
         server.set(synchronous_standby_names="absent")
         try:
+            # the server takes the setting over by and by: from the first commit on that waits, all do
+            held = pool.submit(first.execute, COMMITS)
+            while beside.execute(WAITING).fetchone() == (0,):
+                held = pool.submit(first.execute, COMMITS) if held.done() else held
             running = [pool.submit(database.run_now, ACTOR, enter, f"waiting-{number}") for number in range(WRITERS)]
             beside.execute(f"SET statement_timeout = '{PATIENCE}s'")
             beside.execute(UNTIL_ALL_WAIT)
@@ -117,7 +123,7 @@ def test_no_unit_waits_for_the_trail_while_another_waits_for_the_disk(server: Se
             answered = [future.done() for future in running]
         finally:
             server.set(synchronous_standby_names="")
-        for future in running:
+        for future in (held, *running):
             future.result(PATIENCE)
     assert kept == (before + WRITERS,)
     assert answered == [False] * WRITERS

@@ -83,7 +83,7 @@ def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(
 
     with pytest.raises(Fatal, match=f"schema {revision} is from before the first release.*move the data folder"):
         database_schema.migrate(database.engine)
-    with pytest.raises(Fatal, match=f"schema {revision} is from before the first release.*start anew"):
+    with pytest.raises(Fatal, match=f"schema {revision} is from before the first release.*start again"):
         database.run_now(Actor("system", "test"), database_schema.check)
 
     assert inspect(database.engine).get_table_names() == ["alembic_version"]

@@ -436,6 +436,6 @@ def test_the_nightly_run_says_what_it_did_and_refuses_what_is_too_much(
 
 async def test_the_doctor_says_whether_the_directory_answers(tmp_path: Path) -> None:
     with served(tmp_path, Tree(people(1))) as directory:
-        assert "answers, by TLS" in await doctor._directory(Settings.load(directory=directory))
+        assert "answers, by TLS" in str(await doctor._directory(Settings.load(directory=directory)))
     with pytest.raises(Fatal, match="cannot be reached"):
         await doctor._directory(Settings.load(directory=directory))
