@@ -1,7 +1,4 @@
-"""Edits of what stands beside the case of an application: what comes too late, in another order, or to no end.
-
-By somebody who had not seen the rules.
-"""
+"""Edits of what stands beside the case of an application: what comes too late, in another order, or to no end."""
 
 import json
 from pathlib import Path
