@@ -200,7 +200,9 @@ class _Check:
 
     def _find_beside(self, deployed: Sequence[Resource]) -> list[Rivals]:
         """Return the processes that stay deployed beside one of the folder that does the same for the same message."""
-        drawn = (resource for resource in self._files.resources if deployed and resource.name.endswith(".bpmn"))
+        if not deployed or not self._roots:
+            return []  # without a root a file of the folder is not valid, and the deployment says why
+        drawn = (resource for resource in self._files.resources if resource.name.endswith(".bpmn"))
         kept = {process.id for resource in drawn for process in parse_bpmn(resource.content, deployed=True)}
         left = [root for root in find_roots(deployed) if root.process_id not in kept]
         return list(find_rivals(self._roots, left, self._of_product))

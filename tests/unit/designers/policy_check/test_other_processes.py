@@ -123,6 +123,17 @@ def test_a_process_under_another_id_stands_beside_the_one_that_the_engine_keeps(
     assert _told(check(models, discover(), deployed=same)) == []
 
 
+def test_what_the_engine_refuses_is_said_also_where_it_has_other_models(tmp_path: Path) -> None:
+    models = alone(tmp_path / "models", VIOLATION)
+    kept = [Resource("former.bpmn", (models / "violation.bpmn").read_bytes())]
+    path = models / "violation.bpmn"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("=legalNeeded = true", "=legalNeeded = ("), encoding="utf-8")
+
+    with pytest.raises(UnreadableFile, match="the engine does not deploy these models"):
+        check(models, discover(), deployed=kept)
+
+
 def test_a_process_beside_another_that_begins_by_the_same_message_is_one_of_its_own(tmp_path: Path) -> None:
     models = make_folder(tmp_path / "models", VIOLATION)
     add_notice(models, "violation-opened", "a-notice")
